@@ -1,0 +1,1 @@
+"""The judges: programs, oracles, budgets, verdicts, subjects and campaigns."""

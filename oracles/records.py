@@ -1,0 +1,146 @@
+"""What a run writes: a stream of JSON lines, from a header through cases and findings to a footer.
+
+Every page, table and exit code is a function of these records. `FORMAT` grows when a reader of the older form could
+misread the newer one; a reader refuses a stream of a newer format and says so.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from oracles.arrays import Array
+from oracles.program import Case
+
+FORMAT = 1
+
+Outcome = Literal["agrees", "differs", "convention", "cannot tell", "uninformative", "unsupported", "errored"]
+"""What one oracle says of one case.
+
+agrees         within the budget
+differs        outside the budget and outside every allowed branch: a fault
+convention     at a kink, inside the allowed set but not the contract's choice: shown, not a fault
+cannot tell    the oracle has no answer here, and says why
+uninformative  the derived budget is as large as the answer, so agreement would mean nothing
+unsupported    the subject, or the oracle, lacks the op
+errored        the subject raised, died, hung, or answered with something that is not an array
+"""
+
+
+class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One oracle's answer on one case. `ratio` is the worst error / budget, as exact decimal text, where it has one."""
+
+    oracle: str
+    outcome: Outcome
+    reason: str = ""
+    ratio: str = ""
+    ulps: str = ""
+
+
+class Header(msgspec.Struct, frozen=True, tag_field="record", tag="header"):
+    """The first line: what was judged, by what, and how to do it again."""
+
+    subject: str
+    versions: dict[str, str]
+    command: str
+    seed: int
+    started: str
+    oracles: tuple[str, ...]
+    ops: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    format: int = FORMAT
+
+
+class Judged(msgspec.Struct, frozen=True, tag_field="record", tag="case", omit_defaults=True):
+    """One case and every verdict on it. `elements` counts the gradient elements that were compared."""
+
+    id: str
+    ops: tuple[str, ...]
+    dtype: str
+    order: Literal[1, 2]
+    elements: int
+    verdicts: tuple[Verdict, ...]
+    faces: tuple[str, ...] = ()
+    finding: str = ""
+
+
+class Comparison(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One array of an answer beside the truth, element by element in row-major order.
+
+    `argument` says which array: "output 0", "gradient of a", "second-order gradient of a", "gradient of the
+    cotangent". `expected` are decimals of the enclosure's midpoint and `radius` of its half-width; `budget` is the
+    allowed error; `error_ulps` and `error_budgets` measure the distance from the enclosure. All are decimal text.
+    `others` holds what other judges answered for the same array.
+    """
+
+    argument: str
+    shape: tuple[int, ...]
+    got: Array | None
+    expected: tuple[str, ...] = ()
+    radius: tuple[str, ...] = ()
+    budget: tuple[str, ...] = ()
+    error_ulps: tuple[str, ...] = ()
+    error_budgets: tuple[str, ...] = ()
+    worst: int = 0
+    others: dict[str, Array] = {}
+
+
+class Plot(msgspec.Struct, frozen=True):
+    """Error against one varied input element: `x` its values, `error` in ulps and `budget` in ulps at each, as text."""
+
+    argument: str
+    element: int
+    x: tuple[str, ...]
+    error: tuple[str, ...]
+    budget: tuple[str, ...]
+
+
+class Finding(msgspec.Struct, frozen=True, tag_field="record", tag="finding"):
+    """One distinct fault, shrunk, with all that a stranger needs to see it.
+
+    A *kind* is (subject, `blame`, `argument`, `error`): `blame` is the op whose local vector-Jacobian product is
+    wrong, or "walk" when every step is right alone and their composition is not; `argument` is that op's argument;
+    `error` is the class of the fault ("wrong value", "nan", "wrong shape", "wrong dtype", "raises TypeError",
+    "died", "hung", "not repeatable" ...). `step` is the number of the blamed step in the shrunk program, -1 for the walk.
+    `program` is the case as the subject's own code; `script` reproduces it with the subject and NumPy alone.
+    """
+
+    id: str
+    subject: str
+    blame: str
+    argument: str
+    error: str
+    message: str
+    case: Case
+    step: int
+    program: str
+    script: str
+    command: str
+    verdicts: tuple[Verdict, ...]
+    comparisons: tuple[Comparison, ...] = ()
+    plot: Plot | None = None
+    traceback: str = ""
+    captured: str = ""
+    shrunk: bool = True
+    seen: int = 1
+
+
+class Failure(msgspec.Struct, frozen=True, tag_field="record", tag="failure"):
+    """Something that kept a part of the run from being judged: where, and what to do."""
+
+    where: str
+    message: str
+
+
+class Footer(msgspec.Struct, frozen=True, tag_field="record", tag="footer"):
+    """The last line. A stream without one was cut off; what stands before it still counts."""
+
+    cases: int
+    judged: int
+    findings: int
+    seconds: float
+    interrupted: bool = False
+
+
+Record = Header | Judged | Finding | Failure | Footer

@@ -1,0 +1,1 @@
+"""The reference engine: PyTorch's autograd on NumPy arrays."""

@@ -1,1 +1,75 @@
-"""The reference engine: PyTorch's autograd on NumPy arrays."""
+"""The reference engine: PyTorch's autograd on NumPy arrays, under PyTorch's names.
+
+    import refgrad as torch
+
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    (x * x).sum().backward()
+    x.grad  # tensor([2., 4.])
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from refgrad import autograd, dtypes, linalg, nn, operators
+from refgrad.dtypes import bfloat16, dtype, float16, float32, float64, int8, int16, int32, int64, uint8
+from refgrad.factories import (
+    arange,
+    as_tensor,
+    from_numpy,
+    full,
+    full_like,
+    linspace,
+    ones,
+    ones_like,
+    tensor,
+    zeros,
+    zeros_like,
+)
+from refgrad.modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from refgrad.public import FUNCTIONS, Public, catalogue, publish_elementwise
+from refgrad.tensor import Size, Tensor
+
+__all__ = [
+    "Public",
+    "Size",
+    "Tensor",
+    "arange",
+    "as_tensor",
+    "autograd",
+    "bfloat16",
+    "catalogue",
+    "dtype",
+    "enable_grad",
+    "float16",
+    "float32",
+    "float64",
+    "from_numpy",
+    "full",
+    "full_like",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "is_grad_enabled",
+    "linalg",
+    "linspace",
+    "nn",
+    "no_grad",
+    "ones",
+    "ones_like",
+    "set_grad_enabled",
+    "tensor",
+    "uint8",
+    "zeros",
+    "zeros_like",
+]
+
+publish_elementwise()
+operators.attach()
+
+# The functions of the catalogue, and dtypes whose names are also Python's.
+globals().update({name: function for name, function in FUNCTIONS.items() if name not in ("getitem", "linalg.solve")})
+globals().update(bool=dtypes.bool_, int=int32, float=float32, short=int16, long=int64, half=float16, double=float64)
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any: ...

@@ -1,0 +1,293 @@
+"""A campaign: every op alone on each of its faces, then composed programs; it yields records and formats nothing."""
+
+from __future__ import annotations
+
+import datetime
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Literal
+
+import refgrad
+from oracles.blame import Accusation, Kind, accuse
+from oracles.findings import finding
+from oracles.generation.faces import faces_of_op
+from oracles.judge import Bench
+from oracles.plan import CannotJudge, Plan, UsageError, has_pytorch, plan_check
+from oracles.records import Failure, Finding, Footer, Header, Record
+from oracles.remote import Remote
+from oracles.search import Searched, Unit, search, shrink
+from oracles.subjects.protocol import SubjectError
+
+__all__ = ["CannotJudge", "Plan", "Progress", "Replayed", "UsageError", "campaign", "plan_check", "replay"]
+
+ORACLES = ("exact", "pytorch", "differences", "laws")
+COMPOSED_PART = 4
+"""One composed program is drawn for every so many of ops alone."""
+COMPOSED_UNIT = 25
+"""Composed programs in one unit."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a campaign is: cases judged so far and about how many there will be, and what is being judged."""
+
+    done: int
+    total: int
+    doing: str
+    findings: int
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What became of a finding."""
+
+    status: Literal["fixed", "failed", "could not run"]
+    message: str
+
+
+def units(plan: Plan, round_: int = 0) -> list[Unit]:
+    """The pieces of one round, in the order in which they run."""
+    catalogue = refgrad.catalogue()
+    found: list[Unit] = []
+    for op in plan.ops:
+        faces = faces_of_op(op, catalogue[op])
+        for i, face in enumerate(faces):
+            share = plan.examples // len(faces) + (i < plan.examples % len(faces))
+            if share:
+                found.append(Unit((op,), face, share, _seed(plan, round_, len(found)), plan.dtypes))
+    together = len(plan.ops) * plan.examples // COMPOSED_PART if len(plan.ops) > 1 else 0
+    for start in range(0, together, COMPOSED_UNIT):
+        examples = min(COMPOSED_UNIT, together - start)
+        found.append(Unit(plan.ops, "", examples, _seed(plan, round_, len(found)), plan.dtypes))
+    return found
+
+
+def _seed(plan: Plan, round_: int, number: int) -> int:
+    return plan.seed + 1_000_003 * round_ + 7919 * number
+
+
+@contextmanager
+def bench_of(plan: Plan) -> Iterator[Bench]:
+    """The subject's worker and PyTorch's, started.
+
+    Raises:
+        CannotJudge: the subject cannot be started.
+    """
+    with ExitStack() as stack:
+        try:
+            subject = stack.enter_context(Remote(plan.where, ops=plan.ops))
+        except SubjectError as error:
+            raise CannotJudge(str(error)) from error
+        peer = None
+        if plan.where != "torch" and has_pytorch():
+            peer = stack.enter_context(Remote("torch"))
+        yield Bench(subject, peer)
+
+
+class _Inline:
+    """One worker in this process; it notices a request to stop between two cases."""
+
+    def __init__(self, plan: Plan, bench: Bench, stop: threading.Event) -> None:
+        self.plan, self.bench, self.stop = plan, bench, stop
+        self.known: set[str] = set()
+
+    def searched(self, pieces: list[Unit]) -> Iterator[tuple[Unit, Searched]]:
+        for unit in pieces:
+            if self.stop.is_set():
+                return
+            result = search(unit, self.bench, self.known, self.stop.is_set)
+            if result.interrupted:
+                self.stop.set()
+            yield unit, result
+
+    def found(self, unit: Unit, accusation: Accusation, seen: int, small: bool) -> Finding:
+        return _find(self.plan, self.bench, unit, accusation, seen, small)
+
+
+def _find(plan: Plan, bench: Bench, unit: Unit, first: Accusation, seen: int, small: bool) -> Finding:
+    best, finished = shrink(unit, first, bench) if small else (first, False)
+    return finding(bench, best, plan.subject, _replay_command(plan), finished, seen)
+
+
+def _replay_command(plan: Plan) -> str:
+    file = "" if plan.subject_file is None else f" --subject-file {plan.subject_file}"
+    return "refgrad replay {id}" + file
+
+
+_worker: dict[str, Any] = {}
+
+
+def _start_worker(plan: Plan) -> None:
+    """Run once in each process of the pool: Ctrl-C is the parent's business, and the bench is this process's own."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    stack = ExitStack()
+    _worker.update(plan=plan, bench=stack.enter_context(bench_of(plan)), known=set(), stack=stack)
+
+
+def _search_in_worker(unit: Unit) -> Searched:
+    return search(unit, _worker["bench"], _worker["known"], lambda: False)
+
+
+def _find_in_worker(unit: Unit, accusation: Accusation, seen: int, small: bool) -> Finding:
+    return _find(_worker["plan"], _worker["bench"], unit, accusation, seen, small)
+
+
+class _Pool:
+    """Several processes, each with a bench of its own; results come in the order of the units."""
+
+    def __init__(self, plan: Plan, stop: threading.Event) -> None:
+        self.stop = stop
+        self.executor = ProcessPoolExecutor(plan.jobs, get_context("spawn"), _start_worker, (plan,))
+
+    def searched(self, pieces: list[Unit]) -> Iterator[tuple[Unit, Searched]]:
+        futures: list[Future[Searched]] = [self.executor.submit(_search_in_worker, unit) for unit in pieces]
+        try:
+            for unit, future in zip(pieces, futures, strict=True):
+                if self.stop.is_set():
+                    return
+                yield unit, future.result()
+        finally:
+            for future in futures:
+                future.cancel()
+
+    def found(self, unit: Unit, accusation: Accusation, seen: int, small: bool) -> Finding:
+        return self.executor.submit(_find_in_worker, unit, accusation, seen, small).result()
+
+
+def campaign(plan: Plan, stop: threading.Event | None = None) -> Iterator[Record | Progress]:
+    """Judge a subject: a header, a record for each case, a finding for each distinct fault, and a footer.
+
+    When `stop` is set, or on the first KeyboardInterrupt, the search ends, what was found is yielded as it is, and the
+    footer says that the run was interrupted.
+
+    Raises:
+        CannotJudge: the subject cannot be started.
+    """
+    stop = stop or threading.Event()
+    began = time.monotonic()
+    with ExitStack() as stack:
+        bench = stack.enter_context(bench_of(plan))
+        yield _header(plan, bench)
+        yield from _lacking(bench)
+        crew: _Inline | _Pool = _Inline(plan, bench, stop)
+        if plan.jobs > 1:
+            crew = _Pool(plan, stop)
+            stack.callback(crew.executor.shutdown, wait=True, cancel_futures=True)
+        tally = _Tally(plan, stop, began)
+        yield from _to_the_end(tally.run(crew), stop)
+        yield Footer(tally.cases, tally.judged, len(tally.kinds), round(time.monotonic() - began, 3), stop.is_set())
+
+
+def _to_the_end(items: Iterator[Record | Progress], stop: threading.Event) -> Iterator[Record | Progress]:
+    """The items, also after a KeyboardInterrupt: it asks the search to stop, and what was found still comes."""
+    while True:
+        try:
+            item = next(items)
+        except StopIteration:
+            return
+        except KeyboardInterrupt:
+            stop.set()
+            return
+        try:
+            yield item
+        except KeyboardInterrupt:
+            stop.set()
+
+
+def _lacking(bench: Bench) -> Iterator[Failure]:
+    for op, reason in bench.subject.ready.unsupported.items():
+        yield Failure(op, f"not judged: {reason}")
+
+
+def _header(plan: Plan, bench: Bench) -> Header:
+    versions = {"refgrad": version("refgrad"), **bench.subject.ready.versions}
+    if bench.pytorch is not None:
+        versions |= {f"{k} (oracle)": v for k, v in bench.pytorch.ready.versions.items()}
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    oracles = tuple(o for o in ORACLES if o != "pytorch" or bench.pytorch is not None)
+    return Header(plan.subject, versions, plan.command, plan.seed, now, oracles, plan.ops, plan.dtypes)
+
+
+class _Tally:
+    """What a campaign has seen so far, and the loop that fills it."""
+
+    def __init__(self, plan: Plan, stop: threading.Event, began: float) -> None:
+        self.plan, self.stop, self.began = plan, stop, began
+        self.cases = 0
+        self.judged = 0
+        self.kinds: set[Kind] = set()
+
+    def run(self, crew: _Inline | _Pool) -> Iterator[Record | Progress]:
+        round_ = 0
+        while not self.stop.is_set():
+            pieces = units(self.plan, round_)
+            for number, (unit, result) in enumerate(crew.searched(pieces)):
+                yield from result.judged
+                self._count(result)
+                yield from self._new(crew, unit, result)
+                yield self._progress(number + 1, pieces)
+                if self._out_of_time():
+                    return
+            round_ += 1
+            if self.plan.seconds is None:
+                return
+
+    def _count(self, result: Searched) -> None:
+        self.cases += len(result.judged)
+        self.judged += sum(
+            any(v.oracle == "exact" and v.outcome in ("agrees", "differs", "convention") for v in j.verdicts)
+            for j in result.judged
+        )
+
+    def _new(self, crew: _Inline | _Pool, unit: Unit, result: Searched) -> Iterator[Record]:
+        for kind, accusation in result.accused.items():
+            if kind in self.kinds:
+                continue
+            self.kinds.add(kind)
+            try:
+                yield crew.found(unit, accusation, result.seen[kind], not self.stop.is_set())
+            except KeyboardInterrupt:
+                self.stop.set()
+                yield crew.found(unit, accusation, result.seen[kind], False)
+
+    def _out_of_time(self) -> bool:
+        return self.plan.seconds is not None and time.monotonic() - self.began > self.plan.seconds
+
+    def _progress(self, done: int, pieces: list[Unit]) -> Progress:
+        if self.plan.seconds is not None:
+            share = min(1.0, (time.monotonic() - self.began) / self.plan.seconds)
+            total = max(self.cases, round(self.cases / max(share, 1e-3)))
+        else:
+            drawn = sum(u.examples for u in pieces[:done])
+            total = round(self.cases * sum(u.examples for u in pieces) / max(1, drawn))
+        return Progress(self.cases, total, pieces[done - 1].doing, len(self.kinds))
+
+
+def replay(found: Finding, subject_file: Path | None = None) -> Replayed:
+    """Judge a finding's case again."""
+    where: str | Path = subject_file if subject_file is not None else found.subject
+    try:
+        with ExitStack() as stack:
+            subject = stack.enter_context(Remote(where, ops=tuple({s.op for s in found.case.program.steps})))
+            judgement = Bench(subject, None).judge(found.case, witnesses=False)
+            if judgement.fault:
+                kind = accuse(Bench(subject, None), judgement).kind
+                same = (kind.blame, kind.argument, kind.error) == (found.blame, found.argument, found.error)
+                other = "" if same else f" (now {kind.error} in {kind.blame}, argument {kind.argument or 'none'})"
+                return Replayed("failed", f"{judgement.message}{other}")
+    except SubjectError as error:
+        return Replayed("could not run", str(error))
+    unjudged = next(v for v in judgement.verdicts if v.oracle == "exact")
+    if unjudged.outcome not in ("agrees", "convention"):
+        return Replayed("could not run", f"{unjudged.outcome}: {unjudged.reason}")
+    return Replayed("fixed", "the subject's answer is now within its budget")
+
+

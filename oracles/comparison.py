@@ -1,0 +1,88 @@
+"""An answer beside the truth, element by element: how far off, in budgets and in ulps, and which fault that is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from flint import arb
+
+from oracles.budget.accuracy import precision
+from oracles.truth import Enclosure
+
+FAULTS = ("wrong shape", "wrong dtype", "no gradient", "nan", "infinite", "wrong value")
+"""Classes of fault, most telling first."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One array of an answer against its enclosure.
+
+    `fault` is empty when every element is within its budget; `elsewhere` counts elements that are off the contract's
+    branch but on one that rounding, or a convention, may take. `ratios` and `ulps` are per element.
+    """
+
+    argument: str
+    fault: str
+    ratios: list[float]
+    ulps: list[float]
+    elsewhere: int = 0
+    uninformative: bool = False
+
+    @property
+    def worst(self) -> int:
+        """The position of the element that is furthest off, in budgets."""
+        return max(range(len(self.ratios)), key=lambda i: (math.isnan(self.ratios[i]), self.ratios[i]), default=0)
+
+
+def compare(enclosure: Enclosure, got: np.ndarray[Any, Any] | None, dtype: str) -> Compared:
+    """Judge one array, whose shape has been found right; None stands for zeros."""
+    values = [0.0] * len(enclosure.truth) if got is None else [float(v) for v in got.reshape(-1).tolist()]
+    ratios: list[float] = []
+    ulps: list[float] = []
+    fault, elsewhere = "", 0
+    for i, (value, truth, budget) in enumerate(zip(values, enclosure.truth, enclosure.budget, strict=True)):
+        error = _distance(value, truth)
+        ratio = 0.0 if error == 0 else error / budget if budget else math.inf
+        ratios.append(ratio)
+        ulps.append(error / ulp(float(truth.mid()), dtype))
+        if ratio <= 1:
+            continue
+        if enclosure.hull is not None and math.isfinite(value) and enclosure.hull[i].overlaps(arb(value)):
+            elsewhere += 1
+            continue
+        found = "no gradient" if got is None else _fault(value)
+        if not fault or FAULTS.index(found) < FAULTS.index(fault):
+            fault = found
+    return Compared(enclosure.argument, fault, ratios, ulps, elsewhere, _says_little(enclosure))
+
+
+def _distance(value: float, truth: arb) -> float:
+    if not math.isfinite(value):
+        return math.inf
+    gap = abs(arb(value) - truth)
+    return float(gap.abs_lower())
+
+
+def _fault(value: float) -> str:
+    return "nan" if math.isnan(value) else "infinite" if math.isinf(value) else "wrong value"
+
+
+def _says_little(enclosure: Enclosure) -> bool:
+    """Whether every budget is so wide, beside the largest true element, that agreement would mean nothing."""
+    size = max((abs(float(t.mid())) for t in enclosure.truth), default=0.0)
+    return size > 0 and all(b > size / 4 for b in enclosure.budget)
+
+
+def ulp(value: float, dtype: str) -> float:
+    """The distance between neighbouring numbers of the dtype at this magnitude."""
+    p = precision(dtype)
+    size = max(abs(value), p.tiny)
+    return float(math.ldexp(2 * p.u, math.frexp(size)[1] - 1))
+
+
+def decimal(ball: arb, digits: int = 20) -> str:
+    """The ball's midpoint in decimals."""
+    return str(ball.mid().str(digits, radius=False))

@@ -1,0 +1,131 @@
+"""Central differences with extrapolation, which know how good they are.
+
+They look along one direction of all inputs at once, on the subject's own forward function (or, at order 2, on its own
+first gradient). Halving steps give a table of extrapolations; its last changes are the error estimate. Where the
+estimate is poor, or the two sides disagree as they do at a kink, the answer is that they cannot tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from oracles.answers import Answer
+from oracles.program import Case
+from oracles.records import Verdict
+from oracles.remote import Remote
+
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+STEPS = tuple(0.02 * 0.5**k for k in range(7))
+POOR = 1e-3
+"""An estimate worse than this part of the gradient's size says nothing."""
+MARGIN = 32.0
+"""How many estimated errors a gradient may be off: the estimate is the size of the last correction, not a bound."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A directional derivative, the error that it may have, and whether the two sides look like a kink."""
+
+    value: float
+    error: float
+    kink: bool
+
+
+def estimate(plus: Sequence[float], minus: Sequence[float], middle: float, noise: float) -> Estimate:
+    """Extrapolate central differences over `STEPS`.
+
+    Args:
+        plus: the function at x + h w for each step h.
+        minus: the function at x - h w.
+        middle: the function at x.
+        noise: the rounding error of one evaluation.
+    """
+    table: list[list[float]] = []
+    best, error = float("nan"), float("inf")
+    for k, h in enumerate(STEPS):
+        row = [(plus[k] - minus[k]) / (2 * h)]
+        for j in range(1, k + 1):
+            row.append(row[-1] + (row[-1] - table[-1][j - 1]) / (4.0**j - 1))
+        if k:
+            for j in range(1, k + 1):
+                change = max(abs(row[j] - row[j - 1]), abs(row[j] - table[-1][j - 1])) + noise / h
+                if change < error:
+                    best, error = row[j], change
+        table.append(row)
+    sides = [(p - middle) / h - (middle - m) / h for p, m, h in zip(plus, minus, STEPS, strict=True)]
+    kink = abs(sides[-1]) > 0.2 * abs(sides[0]) and abs(sides[-1]) > MARGIN * (error + noise / STEPS[-1])
+    return Estimate(best, error, kink)
+
+
+def judge_by_differences(case: Case, answer: Answer, remote: Remote) -> Verdict:
+    """Whether the subject's gradient is the slope of what it computes, along one drawn direction."""
+    if case.dtype != "float64":
+        return Verdict("differences", "cannot tell", f"{case.dtype} forward values are too coarse to difference")
+    rng = np.random.default_rng(int(case.id[:8], 16))
+    point = [a.numpy() for a in case.inputs]
+    directions = [_direction(a, rng) for a, i in zip(point, case.program.inputs, strict=True) if i.requires_grad]
+    claimed_parts = answer.seconds if case.order == 2 else answer.gradients
+    claimed, size = 0.0, 0.0
+    for part, w in zip(claimed_parts, directions, strict=True):
+        g = np.zeros(w.shape) if part is None else part.numpy()
+        if g.shape != w.shape or not np.all(np.isfinite(g)):
+            return Verdict("differences", "cannot tell", "the gradient has another shape or is not finite")
+        claimed += float(np.sum(g * w))
+        size += float(np.sum(np.abs(g * w)))
+    values = _along(case, point, directions, remote)
+    if values is None:
+        return Verdict("differences", "cannot tell", "the forward function has no finite value nearby")
+    found = estimate(values[1::2], values[2::2], values[0], 2e-15 * max(map(abs, values)))
+    return _verdict(found, claimed, size)
+
+
+def _verdict(found: Estimate, claimed: float, size: float) -> Verdict:
+    scale = max(size, abs(found.value))
+    if found.kink:
+        return Verdict("differences", "cannot tell", "the slopes of the two sides differ: a kink is near")
+    if not np.isfinite(found.value) or found.error > POOR * scale:
+        return Verdict("differences", "cannot tell", "the estimate is poor") if scale else Verdict("differences", "agrees")
+    off, allowed = abs(found.value - claimed), MARGIN * found.error + 1e-13 * scale
+    ratio = repr(off / allowed) if allowed else "0.0"
+    if off <= allowed:
+        return Verdict("differences", "agrees", ratio=ratio)
+    said = f"along a direction the slope is {found.value:.9g} (error about {found.error:.1g}), the gradient says {claimed:.9g}"
+    return Verdict("differences", "differs", said, ratio)
+
+
+def _direction(array: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Short decimals between -1 and 1, none of them 0, in proportion to the point so that no step leaves its domain."""
+    signs = rng.choice((-1.0, 1.0), array.shape)
+    return np.asarray(signs * rng.choice((0.25, 0.5, 0.75, 1.0), array.shape) * np.where(array == 0, 1.0, np.abs(array)))
+
+
+def _along(
+    case: Case, point: Sequence[FloatArray], directions: Sequence[FloatArray], remote: Remote
+) -> list[float] | None:
+    """The scalar that is differentiated, at the point and on both sides of it for each step."""
+    points = [list(point)]
+    for h in STEPS:
+        for side in (h, -h):
+            rest = iter(directions)
+            points.append(
+                [a + side * next(rest) if i.requires_grad else a for a, i in zip(point, case.program.inputs, strict=True)]
+            )
+    answers: Any
+    if case.order == 1:
+        answers = remote.values(case.program, case.dtype, points)
+        weights = [c.numpy() for c in case.cotangents]
+    else:
+        answers = remote.gradients(case, points)
+        weights = [s.numpy() for s in case.seconds]
+    if not isinstance(answers, list):
+        return None
+    sums = []
+    for arrays in answers:
+        if any(a is not None and a.shape != w.shape for a, w in zip(arrays, weights, strict=True)):
+            return None
+        sums.append(sum(float(np.sum(w * a)) for a, w in zip(arrays, weights, strict=True) if a is not None))
+    return sums if all(np.isfinite(sums)) else None

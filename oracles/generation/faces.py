@@ -1,0 +1,152 @@
+"""Faces: the sides of an op on which gradients go wrong, how to lean a drawing towards each, and how to see one.
+
+Leaning is a wish and seeing is a fact: what a report says was visited is read off the cases themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from oracles.program import Case, Dots, Int, NewAxis, Pick, Refs, Scalar, Step
+
+NUMBERS = ("negative", "zero", "ties", "kink", "large", "tiny")
+SHAPES = ("0-d", "empty", "non-square", "non-contiguous", "bulk")
+PAIRS = ("size-1 axis", "mixed ranks", "same twice", "scalar")
+DIMS = ("settings", "negative dim", "tuple dim")
+INDICES = ("index array", "repeated index", "mask")
+
+REDUCES = {"sum", "mean", "std", "logsumexp"}
+ONE_DIM = {"max", "cumprod", "softmax", "cat", "transpose"}
+RANKED = {"cat", "getitem", "transpose", "matmul", "linalg.solve"}
+"""Ops whose operands have at least one dimension."""
+NEVER_EMPTY = {"mean", "std", "max", "logsumexp"}
+SETTABLE = {"sum", "mean", "std", "logsumexp", "max", "getitem", "linalg.solve"}
+
+
+def faces_of_op(op: str, public: Any) -> tuple[str, ...]:
+    """The faces that this op has, plain first."""
+    facts = public.facts
+    positive = any(low >= 0 for low, _ in facts.domain.values())
+    found = ["plain"]
+    found += [f for f in NUMBERS if not (f in ("negative", "zero") and positive)]
+    if not facts.kinks:
+        found.remove("kink")
+    if op not in ("max", "relu"):
+        found.remove("ties")
+    found += [f for f in SHAPES if not (f == "0-d" and op in RANKED) and not (f == "empty" and op in NEVER_EMPTY)]
+    if op == "linalg.solve":
+        found = [f for f in found if f not in ("large", "tiny", "non-square", "zero")]
+    pairs = len(public.inputs) >= 2 and op not in ("linalg.solve", "getitem", "matmul")
+    if pairs:
+        found += PAIRS
+    if op in ("matmul", "cat"):
+        found.append("same twice")
+    if op in REDUCES or op in ONE_DIM or op in SETTABLE:
+        found += [
+            f
+            for f in DIMS
+            if not (f == "tuple dim" and op not in REDUCES)
+            and not (f == "settings" and op not in SETTABLE)
+            and not (f == "negative dim" and op == "linalg.solve")
+        ]
+    if op == "getitem":
+        found += INDICES
+    return (*dict.fromkeys(found), "cotangent of ones")
+
+
+def _floats(case: Case) -> Iterator[np.ndarray[Any, Any]]:
+    for spec, array in zip(case.program.inputs, case.inputs, strict=True):
+        if spec.requires_grad:
+            yield array.numpy().astype(np.float64)
+
+
+def _any_element(test: Callable[[Any], Any]) -> Callable[[Case], bool]:
+    return lambda case: any(bool(np.any(test(a))) for a in _floats(case))
+
+
+def _any_input(test: Callable[[np.ndarray[Any, Any]], bool]) -> Callable[[Case], bool]:
+    return lambda case: any(test(a) for a in _floats(case))
+
+
+def _any_step(test: Callable[[Step], bool]) -> Callable[[Case], bool]:
+    return lambda case: any(test(s) for s in case.program.steps)
+
+
+def _pair_shapes(case: Case) -> Iterator[tuple[tuple[int, ...], ...]]:
+    """The shapes of the inputs that each step reads together."""
+    for step in case.program.steps:
+        shapes = [case.program.inputs[r].shape for r in step.refs() if r < len(case.program.inputs)]
+        if len(shapes) > 1 and not any(isinstance(o, Refs) for o in step.operands) and step.op != "getitem":
+            yield tuple(shapes)
+
+
+def _ranks_mixed(case: Case) -> bool:
+    return any(len({len(s) for s in shapes}) > 1 for shapes in _pair_shapes(case))
+
+
+def _axis_of_one(case: Case) -> bool:
+    return any(
+        any(1 in side and max(side) > 1 for side in zip(*(s[::-1] for s in shapes), strict=False))
+        for shapes in _pair_shapes(case)
+    )
+
+
+def _index_arrays(case: Case, kinds: str) -> Iterator[np.ndarray[Any, Any]]:
+    for step in case.program.steps:
+        for item in step.index:
+            if isinstance(item, Pick):
+                operand = step.operands[item.operand]
+                array = case.inputs[operand.value].numpy()  # type: ignore[union-attr]
+                if array.dtype.kind in kinds:
+                    yield array
+
+
+def _repeats(case: Case) -> bool:
+    return any(len(np.unique(a)) < a.size for a in _index_arrays(case, "iu"))
+
+
+def _away(step: Step) -> bool:
+    settings = any(step.settings.get(k, d) != d for k, d in (("keepdim", False), ("correction", 1), ("left", True)))
+    return settings or any(isinstance(i, NewAxis | Dots) for i in step.index)
+
+
+def _negative_dim(step: Step) -> bool:
+    numbers = [v for k, v in step.settings.items() if k.startswith("dim")]
+    flat = [n for v in numbers for n in (v if isinstance(v, tuple) else (v,))]
+    return any(isinstance(n, int) and n < 0 for n in flat) or any(isinstance(i, Int) and i.at < 0 for i in step.index)
+
+
+SEEN: dict[str, Callable[[Case], bool]] = {
+    "plain": lambda case: True,
+    "negative": _any_element(lambda a: a < 0),
+    "zero": _any_element(lambda a: a == 0),
+    "ties": _any_input(lambda a: a.size > 1 and len(np.unique(a)) < a.size),
+    "kink": _any_element(lambda a: a == 0),
+    "large": _any_element(lambda a: np.abs(a) >= 1e3),
+    "tiny": _any_element(lambda a: (np.abs(a) <= 1e-3) & (a != 0)),
+    "0-d": _any_input(lambda a: a.ndim == 0),
+    "empty": _any_input(lambda a: a.size == 0),
+    "non-square": _any_input(lambda a: a.ndim > 1 and len({*a.shape}) > 1),
+    "non-contiguous": lambda case: any(i.layout != "contiguous" for i in case.program.inputs),
+    "bulk": _any_input(lambda a: a.size >= 8),
+    "size-1 axis": _axis_of_one,
+    "mixed ranks": _ranks_mixed,
+    "same twice": _any_step(lambda s: len(set(s.refs())) < len(s.refs())),
+    "scalar": _any_step(lambda s: any(isinstance(o, Scalar) for o in s.operands)),
+    "settings": _any_step(_away),
+    "negative dim": _any_step(_negative_dim),
+    "tuple dim": _any_step(lambda s: isinstance(s.settings.get("dim"), tuple)),
+    "index array": lambda case: any(True for _ in _index_arrays(case, "iu")),
+    "repeated index": _repeats,
+    "mask": lambda case: any(True for _ in _index_arrays(case, "b")),
+    "cotangent of ones": lambda case: all(bool(np.all(c.numpy() == 1)) for c in case.cotangents),
+    "second order": lambda case: case.order == 2,
+}
+
+
+def faces_of_case(case: Case) -> tuple[str, ...]:
+    """The faces that a case shows, "plain" aside."""
+    return tuple(name for name, seen in SEEN.items() if name != "plain" and seen(case))

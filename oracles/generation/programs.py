@@ -1,0 +1,109 @@
+"""Strategies: one op alone on one face, or a composed program; and the cases that one draw makes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import ml_dtypes  # noqa: F401 - numpy knows bfloat16 by name once this is imported
+import msgspec
+import numpy as np
+from hypothesis import reject
+from hypothesis import strategies as st
+
+import refgrad
+from oracles.arrays import DTYPES
+from oracles.arrays import Array as Recorded
+from oracles.generation.drawing import Array, Drawing, Drawn
+from oracles.generation.steps import draw_step
+from oracles.generation.values import COTANGENTS, draw_array
+from oracles.program import Case, DType, Program
+
+MOST_ELEMENTS = 48
+"""A composed program whose values grow past this is drawn again: truth is paid for by the scalar."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One draw: a program, its first point and cotangents, and the seed of everything further."""
+
+    drawn: Drawn
+    cotangents: tuple[Array, ...]
+    seed: int
+
+
+@st.composite
+def alone(draw: Any, op: str, face: str) -> Sample:
+    """One application of an op, leaning towards a face; shrinks towards the plain face."""
+    leaning = draw(st.sampled_from(("plain", face, face, face, face)))
+    d = Drawing(draw, leaning)
+    result = draw_step(d, op, refgrad.catalogue()[op])
+    return _sample(draw, d.finish(result), leaning)
+
+
+@st.composite
+def composed(draw: Any, ops: tuple[str, ...]) -> Sample:
+    """Two to five ops that feed each other; sometimes an earlier result is an output too."""
+    d = Drawing(draw, draw(st.sampled_from(("plain", "plain", "same twice", "scalar", "settings", "non-contiguous"))))
+    catalogue = refgrad.catalogue()
+    results = []
+    for _ in range(draw(st.integers(1, 5))):
+        op = draw(st.sampled_from(ops))
+        results.append(draw_step(d, op, catalogue[op]))
+        if d.values[results[-1]].size > MOST_ELEMENTS:
+            reject()
+    outputs = [results[-1]]
+    if len(results) > 1 and draw(st.integers(0, 3)) == 3:
+        outputs.append(results[0])
+    return _sample(draw, d.finish(*outputs), d.face)
+
+
+def _sample(draw: Any, drawn: Drawn, face: str) -> Sample:
+    numbers = (1.0,) if face == "cotangent of ones" else COTANGENTS
+    cotangents = tuple(draw_array(draw, out.shape, numbers) for out in drawn.outputs)
+    return Sample(drawn, cotangents, draw(st.integers(0, 2**16)))
+
+
+def cases(sample: Sample, dtypes: Sequence[DType], points: int = 1) -> Iterator[Case]:
+    """The cases of one draw: each point, at each dtype, at orders 1 and 2."""
+    for number in range(points):
+        rng = np.random.default_rng((sample.seed, number))
+        point = sample.drawn.point if number == 0 else _another(sample.drawn, rng)
+        cotangents = sample.cotangents if number == 0 else [rng.choice(COTANGENTS, c.shape) for c in sample.cotangents]
+        seconds = [rng.choice(COTANGENTS, a.shape) for a in point if a.dtype.kind == "f"]
+        for dtype in dtypes:
+            for order in (1, 2):
+                yield _case(sample.drawn.program, point, cotangents, seconds, dtype, order)  # type: ignore[arg-type]
+
+
+def _another(drawn: Drawn, rng: np.random.Generator) -> tuple[Array, ...]:
+    """A point near the first: every number changed by up to a third, none across 0 or out of its domain."""
+    moved = []
+    for array, (low, high) in zip(drawn.point, drawn.domains, strict=True):
+        if array.dtype.kind != "f":
+            moved.append(array)
+            continue
+        other = array * (1 + np.round(rng.uniform(-0.3, 0.3, array.shape), 2))
+        moved.append(np.asarray(np.where((other > low) & (other < high), other, array)))
+    return tuple(moved)
+
+
+def _case(
+    program: Program,
+    point: Sequence[Array],
+    cotangents: Sequence[Array],
+    seconds: Sequence[Array],
+    dtype: DType,
+    order: Literal[1, 2],
+) -> Case:
+    typed = tuple(msgspec.structs.replace(i, dtype=dtype) if i.requires_grad else i for i in program.inputs)
+    exact = DTYPES[dtype]
+    return Case(
+        msgspec.structs.replace(program, inputs=typed),
+        tuple(Recorded.of(a.astype(exact) if a.dtype.kind == "f" else a) for a in point),
+        tuple(Recorded.of(np.asarray(c).astype(exact)) for c in cotangents),
+        dtype,
+        order,
+        tuple(Recorded.of(np.asarray(s).astype(exact)) for s in seconds) if order == 2 else (),
+    )

@@ -1,0 +1,290 @@
+"""How each op is drawn: operands of the right shapes and settings away from their defaults.
+
+An elementwise op needs nothing here: its facts say all. Every other op has one function, which draws a step on a
+`Drawing` and returns the number of the value to go on with.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from oracles.generation.drawing import Drawing
+from oracles.generation.values import REALS, table
+from oracles.program import Dots, IndexItem, Int, NewAxis, Pick, Ref, Refs, Scalar, Setting, Slice
+
+Settings = dict[str, Setting]
+EXPONENTS = (2, 3, 0.5, 1, -1, 2.5, 0, -2, 4)
+
+
+def elementwise(d: Drawing, op: str, facts: Any, arity: int) -> int:
+    """Any op with a scalar meaning, of one or two operands; the second may be a Python number."""
+    names = ("x",) if arity == 1 else ("a", "b")
+    domains = [facts.domain.get(n, REALS) for n in names]
+    kinks = [facts.kinks.get(n, ()) for n in names]
+    first = d.operand(domains[0], kinks[0])
+    if arity == 1:
+        return d.apply(op, Ref(first))
+    if d.face == "scalar":
+        number = Scalar.of(d.one_of(*table("plain", domains[1])))
+        return d.apply(op, Ref(first), number)
+    second = d.partner(first, domains[1], kinks[1])
+    pair = (first, second) if d.face != "swapped" or not d.inside(second, domains[0]) else (second, first)
+    return d.apply(op, Ref(pair[0]), Ref(pair[1]))
+
+
+def nonzero_divisor(d: Drawing, op: str, facts: Any, arity: int) -> int:
+    """div: a divisor without zeros."""
+    first = d.operand()
+    if d.face == "scalar":
+        return d.apply(op, Ref(first), Scalar.of(d.one_of(2.0, -3, 0.5, 0.1)))
+    second = d.partner(first)
+    array = d.values[second]
+    if np.any(array == 0):
+        second = d.given(np.where(array == 0, 1.0, array)) if second in d.inputs else d.new(array.shape, (0, np.inf))
+    return d.apply(op, Ref(first), Ref(second))
+
+
+def power(d: Drawing, op: str, facts: Any, arity: int) -> int:
+    """pow in its three overloads. A base of any sign has integer exponents; a drawn exponent has a positive base."""
+    form = d.one_of("tensor, number", "tensor, tensor", "number, tensor")
+    if form == "number, tensor":
+        return d.apply(op, Scalar.of(d.one_of(2.0, 3, 0.5, 1.5)), Ref(d.operand()))
+    if form == "tensor, tensor":
+        base = d.operand((0.0, np.inf))
+        return d.apply(op, Ref(base), Ref(d.partner(base)))
+    exponent = d.one_of(*EXPONENTS)
+    smooth = isinstance(exponent, int) and exponent >= 0
+    base = d.operand(REALS if smooth else (0.0, np.inf), (0.0,) if smooth else ())
+    return d.apply(op, Ref(base), Scalar.of(exponent))
+
+
+def where(d: Drawing, op: str, facts: Any, arity: int) -> int:
+    """where: a drawn mask, and two operands, one of which may be a number."""
+    first = d.operand()
+    second = d.partner(first)
+    shape = np.broadcast_shapes(d.values[first].shape, d.values[second].shape)
+    size = math.prod(shape)
+    picks = [d.one_of(True, False) for _ in range(size)] if size < 9 else [i % 3 < 2 for i in range(size)]
+    mask = d.given(np.array(picks, dtype=bool).reshape(shape))
+    if d.face == "scalar":
+        return d.apply(op, Ref(mask), Ref(first), Scalar.of(d.one_of(0.5, 2.0)))
+    return d.apply(op, Ref(mask), Ref(first), Ref(second))
+
+
+def one_dim(d: Drawing, ndim: int) -> int:
+    """One dimension; a negative one where the face is about settings."""
+    rank = max(ndim, 1)
+    dim = d.integer(0, rank - 1)
+    return dim - rank if d.face == "negative dim" else dim
+
+
+def some_dims(d: Drawing, ndim: int) -> int | tuple[int, ...]:
+    """One dimension, or a tuple of them where the face asks for it."""
+    if d.face == "tuple dim" and ndim > 1:
+        return d.one_of(tuple(range(ndim)), (0, ndim - 1), (-1, 0))
+    return one_dim(d, ndim)
+
+
+def reduction(d: Drawing, op: str, facts: Any, arity: int) -> int:
+    """sum, mean, logsumexp: over everything, over one dimension, or over several."""
+    x = d.operand(least=1 if d.face in ("tuple dim", "negative dim", "settings") else 0)
+    shape = d.values[x].shape
+    settings: Settings = {}
+    if op == "logsumexp" or d.face in ("tuple dim", "negative dim", "settings") or d.integer(0, 1):
+        settings["dim"] = some_dims(d, len(shape))
+        if d.face == "settings" or d.integer(0, 3) == 3:
+            settings["keepdim"] = True
+    if op != "sum" and 0 in shape:
+        x = d.new(tuple(n or 1 for n in shape))
+    return d.apply(op, Ref(x), settings=settings)
+
+
+def std(d: Drawing, op: str, facts: Any, arity: int) -> int:
+    """std over lines that are long enough for the correction and not constant."""
+    x = d.operand(least=0)
+    settings: Settings = {}
+    ndim = d.values[x].ndim
+    if ndim and (d.face in ("tuple dim", "negative dim", "settings") or d.integer(0, 1)):
+        settings["dim"] = some_dims(d, ndim)
+        if d.face == "settings":
+            settings["keepdim"] = True
+    if d.face == "settings":
+        settings["correction"] = d.one_of(0, 2)
+    if not _spread(d.values[x], settings):
+        x = d.given(_ramp((3, 4)[: max(1, ndim)] + (1,) * max(0, ndim - 2)))
+    return d.apply(op, Ref(x), settings=settings) if _spread(d.values[x], settings) else d.apply(op, Ref(x))
+
+
+def _spread(array: np.ndarray[Any, Any], settings: Settings) -> bool:
+    dim: Any = settings.get("dim")
+    axes = tuple(range(array.ndim)) if dim is None else dim
+    count = math.prod(array.shape[a] for a in ((axes,) if isinstance(axes, int) else axes))
+    if count - int(settings.get("correction", 1)) < 1 or array.size == 0:  # type: ignore[arg-type]
+        return False
+    return bool(np.all(np.std(array, axis=axes) > 1e-6 * (1 + np.max(np.abs(array)))))
+
+
+def _ramp(shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    return (np.arange(math.prod(shape)) % 5 * 0.7 - 1.1).reshape(shape)
+
+
+def maximum(d: Drawing, op: str, facts: Any, arity: int) -> int:
+    """max over everything, or along one dimension with its indices."""
+    x = d.operand(least=1 if d.face in ("negative dim", "settings") else 0)
+    if 0 in d.values[x].shape:
+        x = d.new(tuple(n or 1 for n in d.values[x].shape))
+    if d.face not in ("negative dim", "settings") and d.integer(0, 1):
+        return d.apply(op, Ref(x))
+    settings: Settings = {"dim": one_dim(d, d.values[x].ndim)}
+    if d.face == "settings":
+        settings["keepdim"] = True
+    return d.apply(op, Ref(x), settings=settings, outputs=2)
+
+
+def along(d: Drawing, op: str, facts: Any, arity: int) -> int:
+    """cumprod, softmax: along one dimension."""
+    x = d.operand(least=1 if d.face == "negative dim" else 0)
+    return d.apply(op, Ref(x), settings={"dim": one_dim(d, d.values[x].ndim)})
+
+
+def cat(d: Drawing, op: str, facts: Any, arity: int) -> int:
+    """cat of one to three tensors, equal but along `dim`; perhaps the same one twice."""
+    first = d.operand(least=1)
+    shape = d.values[first].shape
+    dim = one_dim(d, len(shape))
+    others = [first] if d.face == "same twice" else []
+    for _ in range(d.integer(0 if others else 1, 2)):
+        sides = list(shape)
+        sides[dim] = d.one_of(1, 2)
+        others.append(d.new(tuple(sides)))
+    return d.apply(op, Refs((first, *others)), settings={"dim": dim})
+
+
+def getitem(d: Drawing, op: str, facts: Any, arity: int) -> int:
+    """Basic indices, index arrays (with repeats), and masks."""
+    x = d.operand(least=1)
+    shape = d.values[x].shape
+    if 0 in shape:
+        return d.apply(op, Ref(x), index=(Slice(0, 1), *([Dots()] if len(shape) > 1 else [])))
+    if d.face == "mask":
+        mask = d.given(np.array([d.one_of(True, False) for _ in range(shape[0])], dtype=bool))
+        return d.apply(op, Ref(x), Ref(mask), index=(Pick(1),))
+    if d.face in ("repeated index", "index array") or d.integer(0, 3) == 3:
+        return _advanced(d, op, x, shape)
+    items: list[IndexItem] = [d.one_of(*_basic(n)) for n in shape[: d.integer(1, len(shape))]]
+    if d.face == "settings" or d.integer(0, 3) == 3:
+        items.insert(d.integer(0, len(items)), d.one_of(NewAxis(), Dots()))
+    return d.apply(op, Ref(x), index=tuple(items))
+
+
+def _basic(n: int) -> tuple[IndexItem, ...]:
+    return (Int(0), Slice(), Slice(1), Slice(None, None, 2), Int(-1), Slice(None, -1), Int(n - 1), Slice(-2, None))
+
+
+def _advanced(d: Drawing, op: str, x: int, shape: tuple[int, ...]) -> int:
+    count = d.integer(1, min(2, len(shape)))
+    length = d.integer(2, 3)
+    picks = [
+        d.given(np.array([d.integer(-1 if d.face == "negative dim" else 0, shape[k] - 1) for _ in range(length)]))
+        if d.face != "repeated index"
+        else d.given(np.full(length, d.integer(0, shape[k] - 1)))
+        for k in range(count)
+    ]
+    lead = Slice() if count < len(shape) and d.integer(0, 2) == 2 and shape[1:2] == shape[:1] else None
+    items: list[IndexItem] = [Pick(k + 1) for k in range(count)]
+    return d.apply(op, Ref(x), *(Ref(p) for p in picks), index=tuple([lead, *items] if lead else items))
+
+
+def reshape(d: Drawing, op: str, facts: Any, arity: int) -> int:
+    """Another shape for the same number of elements, perhaps with a -1."""
+    x = d.operand()
+    size, shape = d.values[x].size, d.values[x].shape
+    options: list[tuple[int, ...]] = [(size,), shape[::-1], (1, size), (*shape, 1)]
+    if size:
+        options += [(-1,), (-1, 1)]
+    return d.apply(op, Ref(x), settings={"shape": d.one_of(*options)})
+
+
+def transpose(d: Drawing, op: str, facts: Any, arity: int) -> int:
+    """Two dimensions swapped."""
+    x = d.operand(least=1)
+    ndim = d.values[x].ndim
+    first = d.integer(0, ndim - 1)
+    second = one_dim(d, ndim)
+    return d.apply(op, Ref(x), settings={"dim0": first, "dim1": second})
+
+
+def expand(d: Drawing, op: str, facts: Any, arity: int) -> int:
+    """Axes of size 1 repeated, a new leading axis, or -1 to keep."""
+    x = d.operand(most=2)
+    shape = d.values[x].shape
+    size = tuple(d.one_of(2, 3) if n == 1 else d.one_of(n, -1) for n in shape)
+    lead = (d.one_of(2, 1),) if d.integer(0, 1) or not shape else ()
+    return d.apply(op, Ref(x), settings={"size": lead + size})
+
+
+def matmul(d: Drawing, op: str, facts: Any, arity: int) -> int:
+    """Vectors, matrices and batches, with a batch axis that broadcasts."""
+    a = d.operand(least=1)
+    shape = d.values[a].shape
+    n = shape[-1]
+    if d.face == "same twice" and (len(shape) == 1 or shape[-2] == n):
+        return d.apply(op, Ref(a), Ref(a))
+    k = d.one_of(2, 1, 3)
+    forms: list[tuple[int, ...]] = [(n, k), (n,), (1, n, k)]
+    if len(shape) > 2:
+        forms.append((*shape[:-2], n, k))
+    if len(shape) < 3:
+        forms.append((2, n, k))
+    return d.apply(op, Ref(a), Ref(d.new(d.one_of(*forms))))
+
+
+def solve(d: Drawing, op: str, facts: Any, arity: int) -> int:
+    """Well-conditioned square systems: a drawn matrix with a strong diagonal, its rows shuffled so that pivots move."""
+    n = 0 if d.face == "empty" else d.integer(1, 3)
+    batch = (2,) if d.face == "bulk" else ()
+    matrix = np.array([d.one_of(0.5, -0.5, 1.0, -1.0, 0.0, 0.25) for _ in range(math.prod(batch) * n * n)])
+    A = matrix.reshape(*batch, n, n) + np.eye(n)[::-1] * d.one_of(4.0, -5.0, 3.5)
+    k = d.one_of(1, 2)
+    left = not (d.face == "settings" and d.integer(0, 1) == 0)
+    side = (n, k) if left else (k, n)
+    shape = side if d.integer(0, 1) or batch or not left else (n,)
+    settings: Settings = {} if left else {"left": False}
+    a = d.given(A)
+    return d.apply(op, Ref(a), Ref(d.new((*batch, *shape) if len(shape) == 2 else shape)), settings=settings)
+
+
+DRAWERS: dict[str, Callable[[Drawing, str, Any, int], int]] = {
+    "cat": cat,
+    "cumprod": along,
+    "div": nonzero_divisor,
+    "expand": expand,
+    "getitem": getitem,
+    "linalg.solve": solve,
+    "logsumexp": reduction,
+    "matmul": matmul,
+    "max": maximum,
+    "mean": reduction,
+    "pow": power,
+    "reshape": reshape,
+    "softmax": along,
+    "std": std,
+    "sum": reduction,
+    "transpose": transpose,
+    "where": where,
+}
+
+
+def draw_step(d: Drawing, op: str, public: Any) -> int:
+    """Append one application of this op of the catalogue to the drawing; the number of its result."""
+    facts = public.facts
+    drawer = DRAWERS.get(op)
+    if drawer is None:
+        if not isinstance(facts.meaning, str):
+            raise LookupError(f"{op} is not elementwise and has no function in oracles/generation/steps.py")
+        drawer = elementwise
+    return drawer(d, op, facts, len(public.inputs))

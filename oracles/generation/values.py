@@ -1,0 +1,61 @@
+"""Numbers to draw: short decimals that a person can read aloud, and the points where gradients go wrong.
+
+Each table is ordered from plain to odd, because Hypothesis shrinks towards the front.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+Draw = Any
+Interval = tuple[float, float]
+REALS: Interval = (-np.inf, np.inf)
+
+PLAIN = (1.0, 2.0, 0.5, 3.0, -1.0, 1.5, -2.0, -0.5, 0.25, 0.1, -0.3, 0.7, 1.1, -1.7, 2.3, 4.0, -5.0, 0.9, -0.6, 6.5)
+NEGATIVE = (-1.0, -2.0, -0.5, -3.0, -1.5, -0.1, -0.7, -2.3, -4.0, -6.5)
+LARGE = (10.0, 30.0, 100.0, -20.0, -100.0, 1e3, 1e5, -1e4, 1e8, 1e15, -1e12)
+TINY = (1e-2, 1e-3, -1e-3, 1e-5, 1e-8, -1e-6, 1e-12, 1e-20)
+TIED = (1.0, 2.0, -1.0)
+COTANGENTS = (1.0, 2.0, -1.0, 0.5, 3.0, -2.0, 1.5, -0.7, 0.3, 2.5, -1.1, 4.0, -3.0, 0.1)
+
+TABLES: dict[str, tuple[float, ...]] = {
+    "plain": PLAIN,
+    "negative": NEGATIVE,
+    "large": LARGE,
+    "tiny": TINY,
+    "ties": TIED,
+    "zero": (0.0, 1.0, -1.0, 2.0),
+}
+
+
+def table(kind: str, domain: Interval = REALS, kinks: tuple[float, ...] = ()) -> tuple[float, ...]:
+    """The numbers of one kind that lie inside an open domain; `kink` puts the kinks themselves first."""
+    if kind == "kink":
+        kind, first = "plain", kinks
+    else:
+        first = ()
+    inside = tuple(v for v in (*first, *TABLES[kind]) if domain[0] < v < domain[1])
+    if inside:
+        return inside
+    mirrored = tuple(-v for v in TABLES[kind] if domain[0] < -v < domain[1])
+    return mirrored or tuple(v for v in PLAIN if domain[0] < v < domain[1])
+
+
+def draw_array(draw: Draw, shape: tuple[int, ...], numbers: tuple[float, ...]) -> np.ndarray[Any, Any]:
+    """A float64 array whose elements are drawn one by one from a table, or from a seed where there are many."""
+    size = int(np.prod(shape))
+    if size > 8:
+        rng = np.random.default_rng(draw(st.integers(0, 2**16)))
+        return rng.choice(np.array(numbers), size=size).reshape(shape)
+    picks = draw(st.lists(st.sampled_from(numbers), min_size=size, max_size=size))
+    return np.array(picks, dtype=np.float64).reshape(shape)
+
+
+def scatter(rng: np.random.Generator, shape: tuple[int, ...], domain: Interval = REALS) -> np.ndarray[Any, Any]:
+    """An array of short decimals inside an open domain, from a seeded generator: another point for a drawn program."""
+    low, high = max(domain[0], -4.0), min(domain[1], 4.0)
+    decimals = np.round(rng.uniform(low, high, size=shape), 2)
+    return np.asarray(np.where((decimals <= low) | (decimals >= high), (low + high) / 2 + 0.25, decimals))

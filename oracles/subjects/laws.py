@@ -1,0 +1,91 @@
+"""Two laws that need no truth: asked twice, the answer is the same, and it is linear in the cotangent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from oracles.answers import Answer
+from oracles.arrays import DTYPES, Array
+from oracles.program import Case
+from oracles.subjects.protocol import Subject
+
+Gradients = tuple[Array | None, ...]
+Flags = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+def judge(subject: Subject, case: Case, laws: bool) -> Answer:
+    """The subject's answer to a case; with `laws`, `repeated` and `scaled` are filled in."""
+    answer = subject.vjp(case)
+    if not laws:
+        return answer
+    again = subject.vjp(case)
+    repeated = msgspec.structs.replace(again, changed=answer.changed) == answer
+    changed = tuple(dict.fromkeys(answer.changed + again.changed))
+    return msgspec.structs.replace(
+        answer, changed=changed, repeated=repeated, scaled=_scaled(subject, case, answer)
+    )
+
+
+def _scaled(subject: Subject, case: Case, answer: Answer) -> bool | None:
+    """Whether the cotangent times -2 gives exactly the gradient times -2.
+
+    A power of two scales every product and sum exactly, unless something underflows or overflows on the way. So an
+    element is only wrong if the sign alone makes it so, or if it is wrong too when both cotangents are larger by
+    further powers of two, which lifts what underflowed. None if overflow leaves nothing to compare.
+    """
+    base = answer.gradients if case.order == 1 else _gradients(subject, case, 1.0)
+    agrees, finite = _compared(base, _gradients(subject, case, -2.0), -2.0)
+    wrong, seen = finite & ~agrees, bool(finite.any())
+    if wrong.any():
+        agrees, finite = _compared(base, _gradients(subject, case, -1.0), -1.0)
+        if (finite & ~agrees).any():
+            return False
+    for power in np.linspace(0, _exponents(case), 9)[1:-1].astype(int):
+        if not wrong.any():
+            break
+        small, large = (_gradients(subject, case, f * 2.0 ** int(power)) for f in (1.0, -2.0))
+        wrong = wrong & ~_compared(small, large, -2.0)[0]
+    return False if wrong.any() else seen or None
+
+
+def _exponents(case: Case) -> int:
+    """How many powers of two lie between 1 and overflow in the narrowest dtype of the case."""
+    dtypes = {a.dtype for a in (*case.inputs, *case.cotangents)} & {
+        "float16",
+        "float32",
+        "bfloat16",
+        "float64",
+    }
+    return 16 if "float16" in dtypes else 128 if dtypes & {"float32", "bfloat16"} else 1024
+
+
+def _gradients(subject: Subject, case: Case, factor: float) -> Gradients:
+    cotangents = []
+    for cotangent in case.cotangents:
+        array = cotangent.numpy()
+        cotangents.append(Array.of((array * np.asarray(factor, DTYPES[cotangent.dtype])).astype(array.dtype)))
+    scaled = msgspec.structs.replace(case, cotangents=tuple(cotangents), order=1, seconds=())
+    return subject.vjp(scaled).gradients
+
+
+def _compared(left: Gradients, right: Gradients, factor: float) -> tuple[Flags, Flags]:
+    """Of all elements: whether the right is exactly `factor` times the left, and whether both are finite.
+
+    Where one is None or of another shape than the other, a single element says that they disagree.
+    """
+    agrees, finite = [np.zeros(0, bool)], [np.zeros(0, bool)]
+    for one, other in zip(left, right, strict=True):
+        if one is None and other is None:
+            continue
+        if one is None or other is None or one.shape != other.shape:
+            return np.array([False]), np.array([True])
+        a, b = one.numpy().astype(np.float64).ravel(), other.numpy().astype(np.float64).ravel()
+        with np.errstate(over="ignore"):
+            a *= factor
+        both = np.isfinite(a) & np.isfinite(b)
+        finite.append(both)
+        agrees.append(both & (a == b))
+    return np.concatenate(agrees), np.concatenate(finite)

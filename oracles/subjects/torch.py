@@ -1,0 +1,37 @@
+"""PyTorch on the CPU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from oracles.subjects.protocol import NDArray
+from oracles.subjects.torchlike import TorchLike
+
+
+def _from_numpy(torch: Any, array: NDArray) -> Any:
+    """A tensor over the array's memory; bfloat16 passes through int16, bit for bit and in its layout."""
+    if array.dtype == ml_dtypes.bfloat16:
+        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(array)
+
+
+def _to_numpy(torch: Any, tensor: Any) -> NDArray:
+    tensor = tensor.detach().resolve_neg()
+    if tensor.dtype == torch.bfloat16:
+        bits: NDArray = tensor.view(torch.int16).numpy()
+        return bits.view(ml_dtypes.bfloat16)
+    array: NDArray = tensor.numpy()
+    return array
+
+
+subject = TorchLike(
+    "torch",
+    "torch",
+    layouts=("contiguous", "transposed", "strided"),  # its tensors hold no negative strides
+    from_numpy=_from_numpy,
+    to_numpy=_to_numpy,
+    prepare=lambda torch: torch.set_num_threads(1),
+)

@@ -1,0 +1,186 @@
+"""Binding a formula's parameter names to places, once, when its op is declared.
+
+The frame of one application of an op is the tuple (outputs, auxiliary results, inputs, settings, shapes).
+A rule is a formula with the frame slots it asks for; a plan is the rules that run, and so what must be
+saved, when only some of the inputs require grad.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any, Self
+
+import numpy as np
+
+Formula = Callable[..., Any]
+Picker = Callable[[tuple[Any, ...]], tuple[Any, ...]]
+
+
+class Zero:
+    """A word that stands in a formula's place."""
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+
+    def __repr__(self) -> str:
+        return self.word
+
+
+@dataclass(frozen=True, init=False, eq=False)
+class Joint:
+    """One formula that returns the cotangents of several inputs, in the order named."""
+
+    inputs: tuple[str, ...]
+    formula: Formula
+
+    def __init__(self, *inputs: str, formula: Formula) -> None:
+        object.__setattr__(self, "inputs", inputs)
+        object.__setattr__(self, "formula", formula)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The names of an op's frame, and where each stands."""
+
+    outputs: tuple[str, ...]
+    aux: tuple[str, ...]
+    inputs: tuple[str, ...]
+    lists: bool
+    settings: Mapping[str, Any]
+    slots: Mapping[str, int]
+    shapes: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, op: str, evaluate: Callable[..., Any], outputs: tuple[str, ...], aux: tuple[str, ...]
+    ) -> Self:
+        """Read the names from the evaluation's signature; TypeError if one name means two things."""
+        parameters = inspect.signature(evaluate).parameters.values()
+        inputs = tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY)
+        lists = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        settings = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+        if lists and len(inputs) != 1:
+            raise TypeError(f"{op}: a list of tensors must be the only input, found {list(inputs)}")
+        shapes = tuple(f"{name}_shapes" if lists else f"{name}_shape" for name in inputs)
+        names = [*outputs, *aux, *inputs, *settings, *shapes]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise TypeError(f"{op}: {repeated} would each name two things")
+        slots = {name: slot for slot, name in enumerate(names)}
+        return cls(outputs, aux, inputs, lists, settings, slots, shapes)
+
+    @property
+    def first_input(self) -> int:
+        """The slot of the first input."""
+        return len(self.outputs) + len(self.aux)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A formula, the inputs it serves, and where its arguments stand in the frame.
+
+    `places` says where in the formula's answer each input's cotangent stands; None for a formula that
+    answers with the one cotangent alone.
+    """
+
+    inputs: tuple[int, ...]
+    formula: Formula
+    pick: Picker
+    slots: tuple[int, ...]
+    places: tuple[int, ...] | None
+    width: int  # how many cotangents a joint formula's answer holds
+    asks_needs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What runs in the backward pass, and what it needs kept."""
+
+    rules: tuple[Rule, ...]
+    inputs: tuple[int, ...]  # the inputs saved, by position
+    saves: bool  # whether any tensor is saved: then a second backward pass needs retain_graph
+    shapes: bool  # whether any shape is asked for
+
+
+@dataclass(frozen=True)
+class Binding:
+    """An op's formulas with their rules."""
+
+    formulas: Mapping[str, Formula | Zero | Joint]
+    rules: tuple[Rule, ...]
+    cotangents: tuple[int, ...]  # the differentiable outputs, by position
+    frame: Frame
+
+    def plan(self, mask: int) -> Plan:
+        """The plan when the inputs at the bits of `mask` require grad; a list of inputs counts as one."""
+        live = tuple(rule for rule in self.rules if self.frame.lists or any(mask >> i & 1 for i in rule.inputs))
+        asked = {slot for rule in live for slot in rule.slots}
+        first, count = self.frame.first_input, len(self.frame.inputs)
+        return Plan(
+            rules=live,
+            inputs=tuple(i for i in range(count) if first + i in asked),
+            saves=any(slot < first + count for slot in asked),
+            shapes=any(self.frame.slots[name] in asked for name in self.frame.shapes),
+        )
+
+
+def bind(op: str, frame: Frame, formulas: Mapping[str, Formula | Zero | Joint], none: Zero) -> Binding:
+    """Check every name that the formulas mention, and find its place; `none` marks an input without one."""
+    if set(formulas) != set(frame.inputs):
+        raise TypeError(f"{op}: inputs {list(frame.inputs)} but formulas for {list(formulas)}")
+    formulas = {name: formulas[name] for name in frame.inputs}
+    differentiable: set[str] = set()
+    rules: list[Rule] = []
+    done: list[Joint] = []
+    for name, formula in formulas.items():
+        if formula is none or formula in done:
+            continue
+        if isinstance(formula, Joint):
+            done.append(formula)
+        rule, cotangents = _rule(op, frame, formulas, name, formula)
+        differentiable.update(cotangents)
+        rules.append(rule)
+    positions = tuple(i for i, output in enumerate(frame.outputs) if output in differentiable)
+    return Binding(formulas, tuple(rules), positions, frame)
+
+
+def _rule(
+    op: str, frame: Frame, formulas: Mapping[str, Any], name: str, said: Formula | Zero | Joint
+) -> tuple[Rule, list[str]]:
+    """The rule for the input `name`, and the outputs whose cotangents it takes."""
+    names, places = (name,), ((0,) if frame.lists else None)
+    formula: Any = said
+    if isinstance(said, Zero):
+        formula = _zeros
+    elif isinstance(said, Joint):
+        formula = said.formula
+        names = tuple(n for n in said.inputs if formulas.get(n) is said)
+        places = tuple(said.inputs.index(n) for n in names)
+    wanted = list(inspect.signature(formula).parameters)
+    outputs = [frame.outputs[0]] if wanted[:1] == ["g"] else [o for o in frame.outputs if f"g_{o}" in wanted]
+    first = ["g"] if wanted[:1] == ["g"] else [f"g_{o}" for o in outputs]
+    if not first or wanted[: len(first)] != first:
+        raise TypeError(f"{op}: the formula for {name!r} must take the cotangent first, not {wanted[:1]}")
+    rest = wanted[len(first) :]
+    asks_needs = isinstance(said, Joint) and rest[-1:] == ["needs"]
+    rest = rest[:-1] if asks_needs else rest
+    if unknown := [w for w in rest if w not in frame.slots]:
+        offer = ", ".join(["g", *frame.slots])
+        raise TypeError(f"{op}: the formula for {name!r} asks for {unknown}, but there are only {offer}")
+    slots = tuple(frame.slots[w] for w in rest)
+    inputs = tuple(frame.inputs.index(n) for n in names)
+    width = len(said.inputs) if isinstance(said, Joint) else 1
+    return Rule(inputs, formula, _picker(slots), slots, places, width, asks_needs), outputs
+
+
+def _zeros(g: Any) -> Any:
+    """The cotangent of an input on which the output does not depend, as an array even where `g` is not."""
+    return np.zeros(g.shape)
+
+
+def _picker(slots: tuple[int, ...]) -> Picker:
+    """A function from a frame to the tuple of its items at `slots`, without a line of Python."""
+    if len(slots) > 1:
+        return itemgetter(*slots)
+    start = slots[0] if slots else 0
+    return itemgetter(slice(start, start + len(slots)))

@@ -1,0 +1,150 @@
+"""The dtypes, PyTorch's promotion, and the one place that knows about float16 and bfloat16.
+
+Half-width floats are stored as such, computed in float32 and rounded once per op, as PyTorch does on the
+CPU. bfloat16 needs ml_dtypes, which is imported on first need.
+"""
+
+import functools
+import importlib
+from collections.abc import Iterable
+from typing import Any, Final
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Number = bool | int | float
+
+
+class dtype:  # noqa: N801 (PyTorch's name)
+    """An element type; prints as `torch.float32`, as PyTorch prints it."""
+
+    __slots__ = ("itemsize", "kind", "name", "word")
+
+    def __init__(self, name: str, kind: str, itemsize: int, word: str) -> None:
+        self.name: Final = name
+        self.kind: Final = kind  # "b", "u", "i" or "f", as NumPy has it
+        self.itemsize: Final = itemsize
+        self.word: Final = word  # PyTorch's word for it in messages: Float, Double, Long
+
+    @property
+    def is_floating_point(self) -> bool:
+        """Whether elements are floating-point numbers."""
+        return self.kind == "f"
+
+    @property
+    def is_half(self) -> bool:
+        """Whether elements are computed in float32 and rounded."""
+        return self.kind == "f" and self.itemsize == 2
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+    def __reduce__(self) -> str:
+        return self.name
+
+
+bool_ = dtype("bool", "b", 1, "Bool")
+uint8 = dtype("uint8", "u", 1, "Byte")
+int8 = dtype("int8", "i", 1, "Char")
+int16 = dtype("int16", "i", 2, "Short")
+int32 = dtype("int32", "i", 4, "Int")
+int64 = dtype("int64", "i", 8, "Long")
+float16 = dtype("float16", "f", 2, "Half")
+bfloat16 = dtype("bfloat16", "f", 2, "BFloat16")
+float32 = dtype("float32", "f", 4, "Float")
+float64 = dtype("float64", "f", 8, "Double")
+
+ALL: Final = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64)
+DEFAULT: Final = float32
+
+F32: Final = np.dtype(np.float32)
+F64: Final = np.dtype(np.float64)
+
+
+@functools.cache
+def to_numpy(kind: dtype) -> np.dtype[Any]:
+    """The NumPy dtype that stores `kind`; ImportError for bfloat16 without ml_dtypes."""
+    if kind is not bfloat16:
+        return np.dtype(kind.name)
+    try:
+        return np.dtype(importlib.import_module("ml_dtypes").bfloat16)
+    except ImportError:
+        raise ImportError("bfloat16 needs ml_dtypes: pip install 'refgrad[bfloat16]'") from None
+
+
+_FROM_NUMPY: Final = {to_numpy(d): d for d in ALL if d is not bfloat16}
+
+
+def from_numpy_dtype(stored: np.dtype[Any]) -> dtype:
+    """The dtype of arrays of `stored`; TypeError where PyTorch has none."""
+    found = _FROM_NUMPY.get(stored)
+    if found is None:
+        if stored.name != "bfloat16":
+            raise TypeError(
+                f"can't convert np.ndarray of type numpy.{stored.type.__name__}. The only supported types are: "
+                "float64, float32, float16, int64, int32, int16, int8, uint8, and bool."
+            )
+        found = _FROM_NUMPY[stored] = bfloat16
+    return found
+
+
+def is_half(stored: np.dtype[Any]) -> bool:
+    """Whether arrays of `stored` are computed in float32 and rounded."""
+    return stored.itemsize == 2 and from_numpy_dtype(stored).is_half
+
+
+def compute_dtype(stored: np.dtype[Any]) -> np.dtype[Any]:
+    """The NumPy dtype in which arrays of `stored` are computed: float32 for the half-width floats."""
+    return F32 if is_half(stored) else stored
+
+
+@functools.cache
+def promote_types(a: dtype, b: dtype) -> dtype:
+    """The smallest dtype that PyTorch lets both `a` and `b` become."""
+    if a is b:
+        return a
+    order = {"b": 0, "u": 1, "i": 1, "f": 2}
+    if order[a.kind] != order[b.kind]:
+        return a if order[a.kind] > order[b.kind] else b
+    if a.kind != b.kind and a.itemsize == b.itemsize:  # uint8 and int8: neither holds the other
+        return int16
+    if a.kind == "f" and a.itemsize == b.itemsize:  # float16 and bfloat16: neither holds the other
+        return float32
+    return a if a.itemsize > b.itemsize else b
+
+
+def of_number(value: Number) -> dtype:
+    """The dtype that a Python number has where only its category matters."""
+    if isinstance(value, bool):
+        return bool_
+    return int64 if isinstance(value, int) else DEFAULT
+
+
+def _outranks(high: dtype | None, low: dtype | None) -> dtype | None:
+    """The dtype of a higher-ranking group beside a lower one, which counts only by its category."""
+    if high is None or low is None:
+        return high or low
+    if high.kind == "f":
+        return high
+    if high.kind == "b" or low.kind == "f":
+        return promote_types(high, low)
+    return high
+
+
+def result_type(arrays: Iterable[Array | Number]) -> dtype:
+    """The dtype in which PyTorch computes on these operands together.
+
+    Arrays with dimensions outrank 0-d ones, which outrank Python numbers: a lower rank changes the result
+    only when its category (bool, integer, floating) is higher.
+    """
+    ranks: list[dtype | None] = [None, None, None]
+    for x in arrays:
+        if isinstance(x, bool | int | float):
+            rank, kind = 2, of_number(x)
+        else:
+            rank, kind = int(x.ndim == 0), from_numpy_dtype(x.dtype)
+        held = ranks[rank]
+        ranks[rank] = kind if held is None else promote_types(held, kind)
+    found = _outranks(ranks[0], _outranks(ranks[1], ranks[2]))
+    assert found is not None, "an op has at least one operand"
+    return found

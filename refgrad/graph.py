@@ -1,0 +1,182 @@
+"""The recorded graph: nodes, their edges, and what they save.
+
+Each node knows the shape and dtype of the tensors that it made, so that the walk can sum and cast a
+cotangent before it hands it over. A saved output holds its array, never its tensor: the tensor holds the
+node, and a cycle would keep every graph alive until the next collection.
+"""
+
+import functools
+import weakref
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from refgrad.op import Op
+
+if TYPE_CHECKING:
+    from refgrad.binding import Plan
+    from refgrad.tensor import Tensor
+
+Edge = tuple["Node", int]
+Meta = tuple[tuple[int, ...], np.dtype[Any]]
+
+FIRST_NAMES: Final = {"x": "self", "a": "self", "b": "other", "y": "result", "x_shape": "self_sym_sizes"}
+"""What PyTorch calls, among saved values, what our formulas call by one letter."""
+
+next_number = count().__next__
+"""Nodes are numbered as they are made, so that a node's number exceeds those of all it was made from."""
+
+
+class Node:
+    """One application of an op, seen from the backward pass.
+
+    args: for each rule of the plan, the arguments picked from the frame, with raw arrays; None once freed.
+    tensors: the saved inputs, as the very tensors that were passed.
+    raw: whether formulas may run on arrays; half-width floats need tensors, which round after each op.
+    """
+
+    __slots__ = ("args", "edges", "metas", "number", "plan", "raw", "retained", "tensors")
+    op: Op
+
+    def __init__(
+        self,
+        plan: "Plan",
+        edges: tuple[Edge | None, ...],
+        args: list[tuple[Any, ...]],
+        tensors: tuple[Any, ...],
+        metas: tuple[Meta, ...],
+        raw: bool,
+    ) -> None:
+        self.plan: Plan = plan
+        self.edges = edges
+        self.args: list[tuple[Any, ...]] | None = args
+        self.tensors: tuple[Any, ...] | None = tensors
+        self.metas = metas
+        self.raw = raw
+        self.retained: dict[int, weakref.ref[Tensor]] | None = None
+        self.number = next_number()
+
+    def name(self) -> str:
+        """The name PyTorch gives it, such as MulBackward0."""
+        return type(self).__name__
+
+    @property
+    def next_functions(self) -> tuple[tuple["Node | None", int], ...]:
+        """For each differentiable input its node and which of the node's outputs it was; else (None, 0)."""
+        if self.op.lists:
+            return tuple(edge or (None, 0) for edge in self.edges)
+        names = zip(self.op.inputs, self.edges, strict=True)
+        return tuple(edge or (None, 0) for name, edge in names if name in self.op.differentiable)
+
+    def __repr__(self) -> str:
+        return f"<{self.name()} object at {id(self):#x}>"
+
+    def free(self) -> None:
+        """Forget what was saved; a node that saved no tensor can run again."""
+        if self.plan.saves:
+            self.args = self.tensors = None
+
+    def recorded_args(self) -> list[tuple[Any, ...]]:
+        """What `args` holds, with tensors for arrays: saved inputs themselves, outputs made anew."""
+        assert self.args is not None
+        assert self.tensors is not None
+        first = self.op.frame.first_input
+        held = dict(zip((first + i for i in self.plan.inputs), self.tensors, strict=True))
+        outputs = len(self.op.outputs)
+
+        def lift(slot: int, value: Any) -> Any:
+            return held[slot] if slot in held else self._output(slot, value) if slot < outputs else value
+
+        return [
+            tuple(map(lift, rule.slots, args)) for rule, args in zip(self.plan.rules, self.args, strict=True)
+        ]
+
+    def _output(self, slot: int, array: np.ndarray[Any, Any]) -> "Tensor":
+        """The output at `slot`, as a tensor that is part of the graph where it is differentiable."""
+        positions = self.op.binding.cotangents
+        from refgrad.tensor import Tensor
+
+        return Tensor(array, (self, positions.index(slot)) if slot in positions else None)
+
+    def __getattr__(self, name: str) -> Any:
+        """Saved values under PyTorch's names: `_saved_self`, `_saved_result`, `_saved_dim`."""
+        if not name.startswith("_saved_"):
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        wanted = name.removeprefix("_saved_")
+        slots = {FIRST_NAMES.get(n, n): slot for n, slot in self.op.frame.slots.items()}
+        slot = slots.get(wanted)
+        if slot is None or slot not in {s for rule in self.op.binding.rules for s in rule.slots}:
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        if self.args is None:
+            raise RuntimeError(FREED)
+        return self._saved(slot)
+
+    def _saved(self, slot: int) -> Any:
+        """The value saved from `slot` of the frame; None where no live formula asks for it."""
+        for rule, args in zip(self.plan.rules, self.recorded_args(), strict=True):
+            for place, value in zip(rule.slots, args, strict=True):
+                if place == slot:
+                    return _as_saved(value)
+        return None
+
+    def __dir__(self) -> list[str]:
+        asked = {s for rule in self.op.binding.rules for s in rule.slots}
+        names = [FIRST_NAMES.get(n, n) for n, slot in self.op.frame.slots.items() if slot in asked]
+        return [*super().__dir__(), *(f"_saved_{n}" for n in names)]
+
+
+FREED: Final = (
+    "Trying to backward through the graph a second time (or directly access saved tensors after they have "
+    "already been freed). Saved intermediate values of the graph are freed when you call .backward() or "
+    "autograd.grad(). Specify retain_graph=True if you need to backward through the graph a second time or "
+    "if you need to access saved tensors after calling backward."
+)
+
+
+class AccumulateGrad(Node):
+    """The end of the graph at a leaf: adds what arrives to the leaf's `.grad`."""
+
+    __slots__ = ("__weakref__", "variable")
+
+    def __init__(self, leaf: "Tensor") -> None:
+        self.variable = leaf
+        self.edges = ()
+        self.metas = ((leaf._array.shape, leaf._array.dtype),)
+        self.number = -1
+
+    def name(self) -> str:
+        """PyTorch's name for it."""
+        return "torch::autograd::AccumulateGrad"
+
+    @property
+    def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
+        """Nothing lies beyond a leaf."""
+        return ()
+
+
+@functools.cache
+def node_class(op: Op) -> type[Node]:
+    """The class of the nodes of `op`, named as PyTorch names it."""
+    return type(op.node, (Node,), {"__slots__": (), "op": op})
+
+
+def leaf_edge(leaf: "Tensor") -> Edge | None:
+    """The edge to a leaf that requires grad; the leaf holds its node weakly, as the node holds the leaf."""
+    state = leaf._state
+    if state is None or not state.requires_grad:
+        return None
+    node = state.accumulator() if state.accumulator is not None else None
+    if node is None:
+        node = AccumulateGrad(leaf)
+        state.accumulator = weakref.ref(node)
+    return (node, 0)
+
+
+def _as_saved(value: Any) -> Any:
+    """A saved value as PyTorch shows it: arrays and numbers that stood for tensors are tensors again."""
+    from refgrad.tensor import Tensor
+
+    if isinstance(value, np.ndarray):
+        return Tensor(value)
+    return tuple(map(_as_saved, value)) if isinstance(value, tuple) else value

@@ -1,0 +1,5 @@
+"""What PyTorch keeps under `torch.nn`."""
+
+from refgrad.nn import functional
+
+__all__ = ["functional"]

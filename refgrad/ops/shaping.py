@@ -1,0 +1,129 @@
+"""Ops that move elements and change shapes. A view of the operand stays one."""
+
+from typing import Any
+
+import numpy as np
+
+from refgrad.dtypes import Array, dtype, to_numpy
+from refgrad.op import MOVES, op
+
+Shape = tuple[int, ...]
+
+
+@op(x=lambda g, x_shape: view(g, shape=x_shape), dtypes=MOVES)
+def view(x: Array, *, shape: Shape) -> Any:
+    return np.reshape(x, shape)
+
+
+@op(x=lambda g, x_shape: view(g, shape=x_shape), dtypes=MOVES)
+def unsafe_view(x: Array, *, shape: Shape) -> Any:
+    return np.reshape(x, shape)
+
+
+@op(x=lambda g, x_shape: view(g, shape=x_shape), dtypes=MOVES)
+def reshape_alias(x: Array, *, shape: Shape) -> Any:
+    return np.reshape(x, shape)
+
+
+@op(x=lambda g: g, dtypes=MOVES)
+def alias(x: Array) -> Any:
+    return x[...]
+
+
+@op(x=lambda g: g, dtypes=MOVES)
+def clone(x: Array, *, contiguous: bool = False) -> Any:
+    return np.array(x, order="C" if contiguous else "K")
+
+
+@op(x=lambda g: g, dtypes=MOVES)
+def to_copy(x: Array, *, dtype: dtype) -> Any:
+    return x.astype(to_numpy(dtype))
+
+
+@op(x=lambda g, dim0, dim1: transpose(g, dim0=dim0, dim1=dim1), dtypes=MOVES)
+def transpose(x: Array, *, dim0: int, dim1: int) -> Any:
+    return np.swapaxes(x, dim0, dim1) if np.ndim(x) else x
+
+
+@op(x=lambda g: t(g), dtypes=MOVES)
+def t(x: Array) -> Any:
+    return np.transpose(x)
+
+
+@op(x=lambda g, dims: permute(g, dims=inverse(dims)), dtypes=MOVES)
+def permute(x: Array, *, dims: Shape) -> Any:
+    return np.transpose(x, dims)
+
+
+@op(x=lambda g: g, dtypes=MOVES)  # the walk sums over what was broadcast
+def expand(x: Array, *, shape: Shape) -> Any:
+    return np.broadcast_to(x, shape)
+
+
+@op(x=lambda g, dim: squeeze_dim(g, dim=dim), dtypes=MOVES)
+def unsqueeze(x: Array, *, dim: int) -> Any:
+    return np.expand_dims(x, dim)
+
+
+@op(x=lambda g, x_shape: view(g, shape=x_shape), dtypes=MOVES)
+def squeeze(x: Array) -> Any:
+    return np.squeeze(x)
+
+
+@op(x=lambda g, x_shape, dim: view(g, shape=x_shape), dtypes=MOVES, node="SqueezeBackward1")
+def squeeze_dim(x: Array, *, dim: int) -> Any:
+    return np.squeeze(x, dim)
+
+
+@op(x=lambda g, x_shape, dim: view(g, shape=x_shape), dtypes=MOVES, node="SqueezeBackward2")
+def squeeze_dims(x: Array, *, dim: Shape) -> Any:
+    return np.squeeze(x, dim)
+
+
+@op(x=lambda g, x_shape, dim: view(g, shape=x_shape), dtypes=MOVES, node="SqueezeBackward4")
+def squeeze_in_place(x: Array, *, dim: int) -> Any:
+    return np.squeeze(x, dim)
+
+
+@op(x=lambda g, dims: flip(g, dims=dims), dtypes=MOVES)
+def flip(x: Array, *, dims: Shape) -> Any:
+    return np.flip(x, dims)
+
+
+@op(tensors=lambda g, tensors_shapes, dim: split(g, tensors_shapes, dim), dtypes=MOVES)
+def cat(*tensors: Array, dim: int) -> Any:
+    return np.concatenate([x for x in tensors if x.shape != (0,)] or tensors, axis=dim)
+
+
+def split(g: Any, shapes: tuple[Shape, ...], dim: int) -> list[Any]:
+    """The pieces of `g` that operands of these shapes became; an empty 1-d operand became nothing."""
+    pieces, start = [], 0
+    for shape in shapes:
+        size = 0 if shape == (0,) else shape[dim]
+        piece = slice_(g, dim=dim, start=start, end=start + size, step=1)
+        pieces.append(view(piece, shape=shape) if shape == (0,) else piece)
+        start += size
+    return pieces
+
+
+@op(x=lambda g, x_shape, dim, start, end, step: slice_backward(g, shape=x_shape, dim=dim, start=start, end=end, step=step), dtypes=MOVES)
+def slice_(x: Array, *, dim: int, start: int, end: int, step: int) -> Any:
+    return np.asarray(x)[(slice(None),) * dim + (slice(start, end, step),)]
+
+
+@op(x=lambda g, dim, start, end, step: slice_(g, dim=dim, start=start, end=end, step=step), dtypes=MOVES)
+def slice_backward(x: Array, *, shape: Shape, dim: int, start: int, end: int, step: int) -> Any:
+    out = np.zeros(shape, x.dtype)
+    out[(slice(None),) * dim + (slice(start, end, step),)] = x
+    return out
+
+
+def inverse(dims: Shape) -> Shape:
+    """The permutation that undoes `dims`."""
+    return tuple(int(i) for i in np.argsort(dims))
+
+
+def restore(x: Any, shape: Shape, dim: Shape) -> Any:
+    """A reduced `x` with the dimensions `dim` of the original `shape` back, at size 1."""
+    return view(x, shape=tuple(1 if i in dim else size for i, size in enumerate(shape)))
+

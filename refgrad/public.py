@@ -1,0 +1,172 @@
+"""The functions and methods that users call, and the catalogue of those that are judged.
+
+An op whose meaning is text gets its function and method from its declaration alone. Where PyTorch's
+signature differs from the op's, a function beside the op says so:
+
+    @public("sum", sum_dim, sum_all)
+    def _(input, dim=None, keepdim=False): ...
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from inspect import signature
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+
+import numpy as np
+
+from refgrad.op import REGISTRY, Facts, Op
+from refgrad.record import apply
+from refgrad.tensor import Tensor, normal_dim
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Public:
+    """One public function.
+
+    name: PyTorch's, such as "exp", "linalg.solve", "getitem".
+    inputs: the names that facts and formulas have for its tensors.
+    settings: its other parameters with their defaults; `inspect.Parameter.empty` for one without.
+    facts: what is true of the function; of several ops, the first's.
+    ops: the ops that a call may bind, and those it is composed of.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    settings: Mapping[str, Any]
+    facts: Facts
+    ops: tuple[Op, ...]
+    function: Callable[..., Any]
+    doc: str
+
+
+_CATALOGUE: Final[dict[str, Public]] = {}
+FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {}
+"""Every public function by PyTorch's name, judged or not."""
+
+
+def catalogue() -> Mapping[str, Public]:
+    """The judged functions by name."""
+    return MappingProxyType(_CATALOGUE)
+
+
+def public(name: str, *ops: Op, judged: bool = True, method: str | bool = True) -> Callable[[F], F]:
+    """Publish a function as `refgrad.<name>` and, unless `method` says otherwise, as a method of that name."""
+
+    def publish(function: F) -> F:
+        short = name.rpartition(".")[2]
+        function.__name__ = function.__qualname__ = short
+        FUNCTIONS[name] = function
+        if method:
+            setattr(Tensor, method if isinstance(method, str) else short, function)
+        if judged:
+            inputs = ops[0].inputs
+            parameters = list(signature(function).parameters.values())[len(inputs) :]
+            settings = {p.name: p.default for p in parameters}
+            doc = (function.__doc__ or "").strip()
+            _CATALOGUE[name] = Public(name, inputs, MappingProxyType(settings), ops[0].facts, ops, function, doc)
+        return function
+
+    return publish
+
+
+def publish_elementwise() -> None:
+    """Publish each op with a textual meaning that no function has claimed."""
+    claimed = {op for entry in _CATALOGUE.values() for op in entry.ops}
+    for op in REGISTRY.values():
+        if isinstance(op.facts.meaning, str) and op not in claimed and op.name not in FUNCTIONS:
+            bind = {1: unary, 2: binary}[len(op.inputs)]
+            public(op.name, op)(bind(op))
+
+
+def unary(op: Op) -> Callable[[Tensor], Tensor]:
+    """The function of one tensor that applies `op`."""
+    name = op.name
+
+    def function(input: Tensor) -> Tensor:
+        if type(input) is not Tensor:
+            raise wrong_type(name, "input", 1, input)
+        return apply(op, (input,), {})  # type: ignore[no-any-return]
+
+    function.__doc__ = f"{op.facts.meaning}, elementwise."
+    return function
+
+
+def binary(op: Op) -> Callable[[Any, Any], Tensor]:
+    """The function of two tensors, or of a tensor and a number, that applies `op`."""
+    name = op.name
+
+    def function(input: Any, other: Any) -> Tensor:
+        operands(name, input, other)
+        return apply(op, (input, other), {})  # type: ignore[no-any-return]
+
+    function.__doc__ = f"{op.facts.meaning}, elementwise."
+    return function
+
+
+def operands(function: str, input: Any, other: Any) -> None:
+    """Raise as PyTorch does unless both are tensors or numbers, and broadcast together."""
+    if not isinstance(input, Tensor | bool | int | float):
+        raise wrong_type(function, "input", 1, input)
+    if not isinstance(other, Tensor | bool | int | float):
+        raise wrong_type(function, "other", 2, other)
+    if type(input) is Tensor and type(other) is Tensor and input._array.shape != other._array.shape:
+        broadcast(input._array.shape, other._array.shape)
+
+
+def broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of operands of shapes `a` and `b` together; RuntimeError, in PyTorch's words, if they differ."""
+    ndim = max(len(a), len(b))
+    wide_a, wide_b = (1,) * (ndim - len(a)) + a, (1,) * (ndim - len(b)) + b
+    for i in reversed(range(ndim)):
+        if wide_a[i] != wide_b[i] and wide_a[i] != 1 and wide_b[i] != 1:
+            raise RuntimeError(
+                f"The size of tensor a ({wide_a[i]}) must match the size of tensor b ({wide_b[i]}) "
+                f"at non-singleton dimension {i}"
+            )
+    return tuple(m if n == 1 else n for m, n in zip(wide_a, wide_b, strict=True))
+
+
+def wrong_type(function: str, argument: str, position: int, value: Any, wanted: str = "Tensor") -> TypeError:
+    """PyTorch's complaint about an argument of the wrong type."""
+    return TypeError(
+        f"{function}(): argument '{argument}' (position {position}) must be {wanted}, not {type_name(value)}"
+    )
+
+
+def type_name(value: Any) -> str:
+    """How messages name the type of `value`."""
+    kind = type(value)
+    return f"numpy.{kind.__name__}" if kind.__module__ == "numpy" else kind.__name__
+
+
+def check_tensor(function: str, input: Any, argument: str = "input", position: int = 1) -> None:
+    """Raise as PyTorch does unless `input` is a tensor."""
+    if type(input) is not Tensor:
+        raise wrong_type(function, argument, position, input)
+
+
+def dims(function: str, dim: Any, ndim: int) -> tuple[int, ...]:
+    """`dim`, an int or several, as a tuple of distinct non-negative ints; none at all mean every dimension.
+
+    Raises TypeError, IndexError or RuntimeError in PyTorch's words.
+    """
+    if dim is None:
+        return tuple(range(ndim))
+    given = (dim,) if isinstance(dim, int | np.integer) else dim
+    if not isinstance(given, tuple | list) or not all(isinstance(d, int | np.integer) for d in given):
+        raise wrong_type(function, "dim", 2, dim, "tuple of ints")
+    normal = [normal_dim(int(d), ndim) for d in given]
+    for d in normal:
+        if normal.count(d) > 1:
+            raise RuntimeError(f"dim {d} appears multiple times in the list of dims")
+    return tuple(d for d in normal if ndim) or tuple(range(ndim))
+
+
+def sizes(given: tuple[Any, ...]) -> tuple[int, ...]:
+    """Sizes or dimensions given one by one or as one sequence."""
+    if len(given) == 1 and isinstance(given[0], tuple | list):
+        given = tuple(given[0])
+    return tuple(int(n) for n in given)

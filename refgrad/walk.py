@@ -1,0 +1,280 @@
+"""The backward walk: one iterative pass over the graph, in PyTorch's order.
+
+What every rule needs is done here once: a cotangent is summed to the operand's shape, cast to its dtype, and
+stays an array when it has no dimensions.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from refgrad.binding import Rule
+from refgrad.dtypes import from_numpy_dtype
+from refgrad.graph import FREED, AccumulateGrad, Edge, Meta, Node
+from refgrad.modes import mode
+from refgrad.ops.reductions import sum_dim
+from refgrad.ops.shaping import clone, to_copy, view
+from refgrad.tensor import Tensor
+
+by_number = attrgetter("number")
+
+
+def run(
+    roots: Sequence[tuple[Edge, Any]],
+    *,
+    create_graph: bool,
+    keep: bool,
+    wanted: Iterable[Edge] | None = None,
+) -> Mapping[Edge, Any]:
+    """Carry the cotangents of `roots` back through the graph.
+
+    roots: edges to the outputs, each with its cotangent: tensors with `create_graph`, else arrays.
+    keep: whether nodes keep what they saved, for another pass.
+    wanted: edges whose cotangents to return, in which case only nodes on the way to them run; None: leaves
+        add what arrives to their `.grad`.
+    Raises RuntimeError on reaching a node whose saved values have been freed.
+    """
+    targets = None if wanted is None else set(wanted)
+    pending: dict[Edge, Any] = {}
+    before = mode.enabled
+    mode.enabled = create_graph
+    try:
+        with np.errstate(all="ignore"):
+            for edge, g in roots:
+                _receive(pending, edge, g)
+            nodes, awaited = _discover([edge[0] for edge, _ in roots])
+            if targets is None:
+                return _visit(nodes, pending, awaited, create_graph=create_graph, keep=keep)
+            needed = _leading_to(nodes, targets)
+            return _visit_some(nodes, pending, targets, needed, create_graph=create_graph, keep=keep)
+    finally:
+        mode.enabled = before
+
+
+def _visit(
+    nodes: Sequence[Node],
+    pending: dict[Edge, Any],
+    awaited: dict[Node, int],
+    *,
+    create_graph: bool,
+    keep: bool,
+) -> Mapping[Edge, Any]:
+    """Run every node, and hand each leaf its gradient as soon as all of it has arrived."""
+    for leaf in [node for node, count in awaited.items() if not count]:
+        _finish(leaf, pending, create_graph)
+    for node in nodes:
+        gs = _take(node, pending, create_graph)
+        if gs is not None:
+            _run_node(node, gs, pending, None, create_graph)
+            if not keep:
+                node.free()
+        if awaited:
+            for edge in node.edges:
+                if edge is not None and edge[0] in awaited:
+                    awaited[edge[0]] -= 1
+                    if not awaited[edge[0]]:
+                        _finish(edge[0], pending, create_graph)
+    return {}
+
+
+def _visit_some(
+    nodes: Sequence[Node],
+    pending: dict[Edge, Any],
+    targets: set[Edge],
+    needed: set[Node],
+    *,
+    create_graph: bool,
+    keep: bool,
+) -> Mapping[Edge, Any]:
+    """Run the nodes that lead to `targets`, and return the cotangents that arrive there."""
+    caught: dict[Edge, Any] = {}
+    aims = {node for node, _ in targets}
+    for node in nodes:
+        if node in aims:
+            caught.update({edge: pending[edge] for edge in targets if edge[0] is node and edge in pending})
+        if node in needed:
+            gs = _take(node, pending, create_graph)
+            if gs is not None:
+                _run_node(node, gs, pending, needed | aims, create_graph)
+                if not keep:
+                    node.free()
+    leaves = (edge for edge in targets if isinstance(edge[0], AccumulateGrad) and edge in pending)
+    return {**caught, **{edge: pending[edge] for edge in leaves}}
+
+
+def _run_node(
+    node: Node, gs: list[Any], pending: dict[Edge, Any], useful: set[Node] | None, create_graph: bool
+) -> None:
+    """Call the formulas of `node` and send what they return along its edges."""
+    if node.args is None:
+        raise RuntimeError(FREED)
+    raw = node.raw and not create_graph
+    fit = _fit_array if raw else _fit_tensor
+    if not raw and not create_graph:
+        gs = [Tensor(g) for g in gs]
+    for rule, args in zip(node.plan.rules, node.args if raw else node.recorded_args(), strict=True):
+        if rule.places is None:
+            edge = node.edges[rule.inputs[0]]
+            if useful is not None and edge[0] not in useful:  # type: ignore[index]
+                continue
+            sent = ((edge, rule.formula(*gs, *args)),)
+        else:
+            sent = _several(node, rule, gs, args, useful)
+        for edge, ct in sent:
+            ct = fit(ct, edge[0].metas[edge[1]])
+            if not raw and not create_graph:
+                ct = ct._array
+            if edge in pending:
+                _receive(pending, edge, ct)
+            else:
+                pending[edge] = ct
+
+
+def _several(
+    node: Node, rule: Rule, gs: list[Any], args: tuple[Any, ...], useful: set[Node] | None
+) -> tuple[tuple[Edge, Any], ...]:
+    """The answers of a formula that serves several inputs, for those that want one."""
+    inputs = range(len(node.edges)) if node.op.lists else rule.inputs
+    places = inputs if node.op.lists else rule.places or ()
+    edges = [e if e and (useful is None or e[0] in useful) else None for e in map(node.edges.__getitem__, inputs)]
+    if rule.asks_needs:
+        asked = dict(zip(places, edges, strict=True))
+        args = (*args, tuple(asked.get(place) is not None for place in range(rule.width)))
+    answers = rule.formula(*gs, *args)
+    return tuple((edge, answers[place]) for edge, place in zip(edges, places, strict=True) if edge is not None)
+
+
+def _take(node: Node, pending: dict[Edge, Any], create_graph: bool) -> list[Any] | None:
+    """The cotangents of the outputs of `node`, or None if none arrived; a missing one is zeros."""
+    if len(node.metas) == 1:
+        g = pending.pop((node, 0), None)
+        if g is None:
+            return None
+        gs = [g]
+    else:
+        gs = [pending.pop((node, nr), None) for nr in range(len(node.metas))]
+        if all(g is None for g in gs):
+            return None
+        gs = [_zeros(meta, create_graph) if g is None else g for g, meta in zip(gs, node.metas, strict=True)]
+    if node.retained:
+        for nr, kept in node.retained.items():
+            retaining = kept()
+            if retaining is not None:
+                store(retaining, gs[nr], create_graph)
+    return gs
+
+
+def _zeros(meta: Meta, create_graph: bool) -> Any:
+    zeros = np.zeros(*meta)
+    return Tensor(zeros) if create_graph else zeros
+
+
+def _receive(pending: dict[Edge, Any], edge: Edge, g: Any) -> None:
+    """Add `g` to what has arrived at `edge`."""
+    held = pending.get(edge)
+    if held is not None:
+        total = held + g
+        g = total if isinstance(total, Tensor | np.ndarray) else np.asarray(total)
+    pending[edge] = g
+
+
+def _finish(leaf: Node, pending: dict[Edge, Any], create_graph: bool) -> None:
+    """Give a leaf the gradient that has arrived."""
+    g = pending.pop((leaf, 0), None)
+    if g is not None:
+        assert isinstance(leaf, AccumulateGrad)
+        accumulate(leaf.variable, g, create_graph)
+
+
+def accumulate(leaf: Tensor, g: Any, create_graph: bool) -> None:
+    """Add `g` to `leaf.grad`: in place, or as a new tensor that is part of the graph."""
+    state = leaf.state()
+    if state.grad is None:
+        store(leaf, g, create_graph)
+    elif create_graph:
+        state.grad = state.grad + g
+    else:
+        np.add(state.grad._array, g, out=state.grad._array)
+
+
+def store(holder: Tensor, g: Any, create_graph: bool) -> None:
+    """Make `holder.grad` a copy of `g`, in the layout of `holder` where that is dense."""
+    if create_graph:
+        holder.state().grad = clone(g)
+        return
+    dense = _is_dense(holder._array)
+    fresh = np.empty_like(holder._array, order="K" if dense else "C", subok=False)
+    np.copyto(fresh, g)
+    holder.state().grad = Tensor(fresh)
+
+
+def _is_dense(array: np.ndarray[Any, Any]) -> bool:
+    """Whether the elements fill one block of memory, in some order of the dimensions."""
+    expected = array.itemsize
+    for stride, size in sorted(zip(array.strides, array.shape, strict=True)):
+        if size != 1 and stride != expected:
+            return False
+        expected *= size
+    return True
+
+
+def _fit_array(ct: Any, meta: Meta) -> Any:
+    """An array of the operand's shape and dtype, from what its formula returned."""
+    shape, stored = meta
+    if type(ct) is not np.ndarray:
+        ct = np.asarray(ct)
+    if ct.shape != shape:
+        ct = sum_to(ct, shape)
+    return ct if ct.dtype is stored or ct.dtype == stored else ct.astype(stored)
+
+
+def _fit_tensor(ct: Any, meta: Meta) -> Any:
+    """The same for what a formula returned on tensors; a constant becomes one."""
+    shape, stored = meta
+    if type(ct) is not Tensor:
+        ct = Tensor(np.asarray(ct))
+    if ct._array.shape != shape:
+        ct = sum_to(ct, shape)
+    return ct if ct._array.dtype == stored else to_copy(ct, dtype=from_numpy_dtype(stored))
+
+
+def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
+    """`g` summed over the dimensions along which an operand of `shape` was broadcast."""
+    new = len(g.shape) - len(shape)
+    widened = [new + i for i, size in enumerate(shape) if size == 1 and g.shape[new + i] != 1]
+    return view(sum_dim(g, dim=(*range(new), *widened), keepdim=True), shape=shape)
+
+
+def _discover(roots: Iterable[Node]) -> tuple[list[Node], dict[Node, int]]:
+    """The inner nodes behind `roots`, last made first, and how many edges lead to each leaf."""
+    seen = set(roots)
+    stack = list(seen)
+    nodes: list[Node] = []
+    awaited: dict[Node, int] = {node: 0 for node in seen if node.number < 0}
+    while stack:
+        node = stack.pop()
+        if node.number >= 0:
+            nodes.append(node)
+        for edge in node.edges:
+            if edge is None:
+                continue
+            behind = edge[0]
+            if behind.number < 0:
+                awaited[behind] = awaited.get(behind, 0) + 1
+            elif behind not in seen:
+                seen.add(behind)
+                stack.append(behind)
+    nodes.sort(key=by_number, reverse=True)
+    return nodes, awaited
+
+
+def _leading_to(nodes: Sequence[Node], targets: set[Edge]) -> set[Node]:
+    """The nodes from which some target is reached; `nodes` come last made first."""
+    aims = {node for node, _ in targets}
+    leading: set[Node] = set()
+    for node in reversed(nodes):
+        if any(edge and (edge[0] in aims or edge[0] in leading) for edge in node.edges):
+            leading.add(node)
+    return leading

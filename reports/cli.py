@@ -1,0 +1,272 @@
+"""The command `refgrad`: it parses, starts campaigns, streams what they yield, and says how it ended.
+
+Exit codes: 0 agrees, 1 findings, 2 usage, 3 could not judge, 130 left on Ctrl-C. The judges are imported when
+a command needs them, so that help and re-rendering answer at once.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from oracles.records import Failure, Finding
+from reports.folder import write_pages
+from reports.interrupts import Interrupts, Leave
+from reports.live import announced, live
+from reports.stream import RUN_FILE, ReportError, Run, RunWriter, read_run
+from reports.summary import Summary, summarize
+from reports.text import line, number, plain
+
+if TYPE_CHECKING:
+    from oracles.campaign import Plan
+
+AGREES, FINDINGS, USAGE, UNJUDGED, LEFT = 0, 1, 2, 3, 130
+CODES = {"agrees": AGREES, "differs": FINDINGS, "nothing judged": UNJUDGED}
+FOLDER = Path("refgrad-report")
+UNITS = {"s": 1, "m": 60, "h": 3600}
+DURATION = re.compile(r"(\d+(?:\.\d+)?)([smh])")
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Tells, with evidence, whether an implementation of automatic differentiation is right.",
+)
+
+Folder = Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder for the run and its report.")]
+SubjectFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The Python file that defines the subject, if refgrad does not."),
+]
+
+
+def duration(text: str) -> float:
+    """Seconds from a duration such as `30s`, `5m` or `1h30m`."""
+    parts = DURATION.findall(text)
+    seconds = sum(float(count) * UNITS[unit] for count, unit in parts)
+    if "".join(count + unit for count, unit in parts) != text or not seconds > 0:
+        raise typer.BadParameter(f"{text!r} is no duration; write one such as 30s, 5m or 1h30m")
+    return seconds
+
+
+def names(text: str) -> tuple[str, ...]:
+    """The names in a list with commas, without repeats."""
+    found = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    if "" in found:
+        raise typer.BadParameter(
+            f"{text!r} has an empty name; write names with commas between, such as add,mul"
+        )
+    return found
+
+
+@app.command()
+def check(
+    subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="The implementation to judge.")],
+    subject_file: SubjectFile = None,
+    ops: Annotated[str, typer.Option(metavar="ADD,MUL", help="Only these ops; all by default.")] = "",
+    dtype: Annotated[str, typer.Option(metavar="FLOAT64,FLOAT32", help="Only these dtypes.")] = "",
+    examples: Annotated[int | None, typer.Option(min=1, help="How many programs to draw.")] = None,
+    time: Annotated[str, typer.Option("--for", metavar="DURATION", help="How long to search: 30s, 5m.")] = "",
+    seed: Annotated[int | None, typer.Option(min=0, help="Draw the same programs again.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="How many workers judge at once.")] = 1,
+    out: Folder = FOLDER,
+) -> None:
+    """Judge every gradient of SUBJECT on small programs, and write run.jsonl and a report."""
+    console = Console(highlight=False)
+    with told():
+        from oracles.campaign import plan_check
+
+        plan = plan_check(
+            subject,
+            subject_file,
+            names(ops) if ops else (),
+            names(dtype) if dtype else (),
+            examples,
+            duration(time) if time else None,
+            seed,
+            jobs,
+            _command(subject, subject_file, ops, dtype, examples, time, seed, jobs, out),
+        )
+        with Interrupts() as interrupts, leaving(out):
+            _stream(plan, out / RUN_FILE, console, interrupts)
+            run = read_run(out / RUN_FILE)
+            write_pages(run, out)
+    raise typer.Exit(_concluded(run, out, console))
+
+
+def _command(*given: Any) -> str:
+    """The command line that was given, spelled so that a shell reads it back."""
+    subject, *values = given
+    options = ("--subject-file", "--ops", "--dtype", "--examples", "--for", "--seed", "--jobs", "--out")
+    defaults = (None, "", "", None, "", None, 1, FOLDER)
+    parts = ["refgrad", "check", subject]
+    for option, value, default in zip(options, values, defaults, strict=True):
+        if value != default:
+            parts += [option, str(value)]
+    return shlex.join(parts)
+
+
+def _stream(plan: Plan, path: Path, console: Console, interrupts: Interrupts) -> None:
+    """Run the campaign to its end, or until it is told to stop, each record written before it is shown."""
+    from oracles.campaign import CannotJudge, Progress, campaign
+
+    with RunWriter(path) as writer, live(console) as display, closing(campaign(plan)) as items:
+        started = False
+        try:
+            for item in interrupts.items(items):
+                if isinstance(item, Progress):
+                    display.progress(item)
+                    continue
+                writer.write(item)
+                started = True
+                display.record(item)
+        except CannotJudge as error:
+            if not started:
+                raise
+            writer.write(Failure("the campaign", str(error)))
+
+
+def _concluded(run: Run, out: Path, console: Console) -> int:
+    """Say how the run ended and where its report is; the exit code says the same."""
+    summary = summarize(run)
+    for notice in summary.notices:
+        console.print(Text(plain(notice), "yellow"), soft_wrap=True)
+    style = {"agrees": "bold green", "differs": "bold red", "nothing judged": "bold yellow"}[
+        summary.conclusion
+    ]
+    console.print(Text(plain(summary.sentence), style), soft_wrap=True)
+    console.print(Text(_counts(summary)), soft_wrap=True)
+    console.print(Text(f"report: {out / 'report.html'}"), soft_wrap=True)
+    console.print(Text(f"next:   {_next(run, summary, out)}"), soft_wrap=True)
+    if summary.conclusion == "agrees" and (run.footer is None or run.footer.interrupted):
+        return UNJUDGED if run.footer is None else LEFT
+    return CODES[summary.conclusion]
+
+
+def _counts(summary: Summary) -> str:
+    cases, elements = number(summary.cases, "case"), number(summary.elements, "gradient element")
+    return f"{cases}, {summary.judged:,} judged against enclosed truth, {elements} compared"
+
+
+def _next(run: Run, summary: Summary, out: Path) -> str:
+    if summary.findings:
+        return line(summary.findings[0].command)
+    if summary.conclusion == "agrees":
+        return f"{line(run.header.command, 1000)} with more --examples or a longer --for searches further"
+    return f"read the reasons and failures in {out / 'report.html'}"
+
+
+@app.command()
+def replay(
+    id: Annotated[str, typer.Argument(metavar="ID", help="The finding's id, as the report shows it.")],  # noqa: A002
+    out: Folder = FOLDER,
+    run: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The run file; DIR/run.jsonl by default.")
+    ] = None,
+    subject_file: SubjectFile = None,
+) -> None:
+    """Judge one finding again. Exits 0 if it is fixed, 1 if it still fails, 3 if it cannot run."""
+    console = Console(highlight=False)
+    with told():
+        path = run or out / RUN_FILE
+        finding = _found(id, path)
+        from oracles.campaign import replay as judge
+
+        replayed = judge(finding, subject_file)
+    console.print(Text(announced(finding)), soft_wrap=True)
+    console.print(Text(f"{replayed.status}: {plain(replayed.message)}"), soft_wrap=True)
+    raise typer.Exit({"fixed": AGREES, "failed": FINDINGS}.get(replayed.status, UNJUDGED))
+
+
+def _found(id: str, path: Path) -> Finding:  # noqa: A002
+    findings = {finding.id: finding for finding in _readable(path).findings}
+    if id not in findings:
+        known = ", ".join(line(name, 60) for name in list(findings)[:10]) or "none"
+        fail(USAGE, f"no finding {id!r} in {path}. It has: {known}.")
+    return findings[id]
+
+
+def _readable(path: Path) -> Run:
+    """The run in this file; a file that cannot be read is a mistake in the command."""
+    try:
+        return read_run(path)
+    except ReportError as error:
+        fail(USAGE, str(error))
+
+
+@app.command()
+def report(
+    run_file: Annotated[Path, typer.Argument(metavar="RUN_FILE", help="A run.jsonl, whole or cut off.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The folder for the report; the run file's own by default."),
+    ] = None,
+) -> None:
+    """Make the report of a run again, from its run file. Exits 0 when it is made, whatever it says."""
+    run = _readable(run_file)
+    folder = run_file.parent if out is None else out
+    try:
+        write_pages(run, folder)
+    except ReportError as error:
+        fail(UNJUDGED, str(error))
+    _concluded(run, folder, Console(highlight=False))
+
+
+@app.command()
+def ops() -> None:
+    """Print the catalogue: every op with its signature, meaning, domain and kinks."""
+    console = Console(highlight=False)
+    with told():
+        from oracles.campaign import catalogue
+
+        entries = list(catalogue())
+    for entry in entries:
+        console.print(Text.assemble((plain(entry.signature or entry.name), "bold")), soft_wrap=True)
+        for label in ("meaning", "domain", "kinks"):
+            if text := getattr(entry, label):
+                console.print(Text(f"  {label:<8} {plain(text)}"), soft_wrap=True)
+    console.print(Text(number(len(entries), "op")))
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn every expected error into a sentence on standard error and its exit code."""
+    from oracles.campaign import CannotJudge, UsageError
+
+    try:
+        yield
+    except UsageError as error:
+        fail(USAGE, str(error))
+    except (CannotJudge, ReportError) as error:
+        fail(UNJUDGED, str(error))
+    except KeyboardInterrupt:
+        fail(LEFT, "stopped before anything was judged.")
+
+
+@contextmanager
+def leaving(out: Path) -> Iterator[None]:
+    """Let the second Ctrl-C leave at once, and say what is left behind."""
+    try:
+        yield
+    except (Leave, KeyboardInterrupt):
+        path = out / RUN_FILE
+        fail(LEFT, f"stopped at once. {path} holds what was recorded; see it with `refgrad report {path}`.")
+
+
+def fail(code: int, message: str) -> NoReturn:
+    """Say what is wrong and leave with this exit code."""
+    Console(stderr=True, highlight=False).print(Text(f"refgrad: {plain(message)}"), soft_wrap=True)
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

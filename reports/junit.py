@@ -1,0 +1,80 @@
+"""JUnit XML for CI systems: one test case for each op and oracle, a failure for what was found."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET
+
+from oracles.records import Finding
+from reports.evidence import as_text, title
+from reports.stream import Run
+from reports.summary import TRUTH, Cell, Row, Summary, row_of, summarize
+from reports.text import clip, line, plain
+
+BODY_SHOWN = 4000
+FAULTS = ("differs", "errored")
+
+
+def render(run: Run) -> str:
+    """The XML document as text. Characters that XML cannot hold are spelled out."""
+    summary = summarize(run)
+    cases = [_case(run, summary, row, cell) for row in summary.rows for cell in row.cells]
+    cases += [_incomplete(run, summary)]
+    suite = ET.Element(
+        "testsuite",
+        name=f"refgrad {line(run.header.subject)}",
+        tests=str(len(cases)),
+        failures=str(sum(case.find("failure") is not None for case in cases)),
+        errors=str(sum(case.find("error") is not None for case in cases)),
+        skipped=str(sum(case.find("skipped") is not None for case in cases)),
+        timestamp=line(run.header.started),
+        time=f"{run.footer.seconds if run.footer else 0:.3f}",
+    )
+    suite.extend(cases)
+    document = ET.Element("testsuites")
+    document.append(suite)
+    ET.indent(document)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(document, encoding="unicode") + "\n"
+
+
+def _case(run: Run, summary: Summary, row: Row, cell: Cell) -> ET.Element:
+    case = _testcase(run, row.name, cell.oracle)
+    findings = [f for f in summary.findings if row_of(f) == row.name and blames(f, cell.oracle)]
+    if findings:
+        more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+        message = line(as_text(title(findings[0]))) + more
+        failure = ET.SubElement(case, "failure", message=message, type=line(findings[0].error))
+        failure.text = "\n\n".join(_letter(f) for f in findings)
+    elif not cell.compared:
+        ET.SubElement(case, "skipped", message=_counts(cell) or "no case of this op reached this oracle")
+    return case
+
+
+def _testcase(run: Run, op: str, oracle: str) -> ET.Element:
+    return ET.Element(
+        "testcase", classname=f"refgrad.{line(run.header.subject)}.{line(op)}", name=line(oracle)
+    )
+
+
+def blames(finding: Finding, oracle: str) -> bool:
+    """Whether this oracle found the fault; a fault that no oracle claims is put to the exact one."""
+    accusers = {v.oracle for v in finding.verdicts if v.outcome in FAULTS}
+    return oracle in (accusers or {TRUTH})
+
+
+def _counts(cell: Cell) -> str:
+    return ", ".join(f"{count} {outcome}" for outcome, count in cell.outcomes.items())
+
+
+def _letter(finding: Finding) -> str:
+    parts = [as_text(title(finding)), finding.message, finding.program, finding.command]
+    return plain("\n\n".join(clip(part, BODY_SHOWN) for part in parts if part))
+
+
+def _incomplete(run: Run, summary: Summary) -> ET.Element:
+    """One test case for the run itself: an error when a part of it could not be judged."""
+    case = _testcase(run, "run", "complete")
+    if summary.notices or summary.conclusion == "nothing judged":
+        error = ET.SubElement(case, "error", message=line((*summary.notices, summary.sentence)[0]))
+        failures = [f"{failure.where}: {failure.message}" for failure in run.failures]
+        error.text = plain("\n".join(clip(text, BODY_SHOWN) for text in (*summary.notices, *failures)))
+    return case

@@ -1,0 +1,103 @@
+"""The short summary in Markdown, for `$GITHUB_STEP_SUMMARY` and the like."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from oracles.records import Finding
+from reports.evidence import Piece, title
+from reports.html import again
+from reports.stream import Run
+from reports.summary import Row, Summary, summarize
+from reports.text import line, number, plain
+
+FINDINGS_SHOWN = 20
+ROWS_SHOWN = 60
+# A colon and a dot only where they could start a link.
+SPECIAL = re.compile(r"[^\w\s,.;:/=+±…–-]|_|:(?!\s)|(?<=www)\.", re.IGNORECASE)
+STAMPS = {"agrees": "No fault found", "differs": "Faults found", "nothing judged": "Could not judge"}
+
+
+def render(run: Run) -> str:
+    """The summary as Markdown; nothing from the run can act as markup."""
+    summary = summarize(run)
+    return "\n".join([*_head(run, summary), *_findings(summary), *_rows(summary), *_tail(run)]) + "\n"
+
+
+def entities(text: str) -> str:
+    """The text with every character that Markdown or HTML could read as markup as a numeric entity."""
+    return SPECIAL.sub(lambda match: f"&#{ord(match[0])};", text)
+
+
+def escape(text: str, limit: int = 300) -> str:
+    """Text from the run on one line, clipped and without a character that acts as markup."""
+    return entities(line(text, limit))
+
+
+def code(text: str, limit: int = 80) -> str:
+    """Text in the style of code; backticks and pipes in it do no harm."""
+    return f"<code>{escape(text, limit)}</code>"
+
+
+def fenced(text: str) -> str:
+    """A code block whose fence is longer than any run of backticks in it."""
+    body = plain(text).strip("\n")
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", body)), default=0))
+    return f"{fence}\n{body}\n{fence}"
+
+
+def _head(run: Run, summary: Summary) -> Iterator[str]:
+    yield f"## {STAMPS[summary.conclusion]}: refgrad on {escape(run.header.subject, 80)}\n"
+    yield f"{escape(summary.sentence)}\n"
+    for notice in summary.notices:
+        yield f"> {escape(notice)}\n"
+    cases, elements = number(summary.cases, "case"), number(summary.elements, "gradient element")
+    yield f"{cases}, {summary.judged:,} judged against enclosed truth, {elements} compared.\n"
+
+
+def _findings(summary: Summary) -> Iterator[str]:
+    if not summary.findings:
+        return
+    yield "### Findings\n"
+    for finding in summary.findings[:FINDINGS_SHOWN]:
+        yield from _finding(finding)
+    if len(summary.findings) > FINDINGS_SHOWN:
+        yield f"{len(summary.findings) - FINDINGS_SHOWN} more are in report.html.\n"
+
+
+def _finding(finding: Finding) -> Iterator[str]:
+    yield f"**{escape(finding.id, 60)}** {''.join(_piece(piece) for piece in title(finding))}\n"
+    yield fenced(finding.program[:2000]) + "\n"
+    yield fenced(finding.command[:2000]) + "\n"
+
+
+def _piece(piece: Piece) -> str:
+    return code(piece.text) if piece.code else entities(piece.text)
+
+
+def _rows(summary: Summary) -> Iterator[str]:
+    if not summary.rows:
+        return
+    oracles = [total.oracle for total in summary.totals]
+    yield "### Ops by oracle\n"
+    yield f"| op | {' | '.join(escape(o, 40) for o in oracles)} |"
+    yield f"|---|{'---|' * len(oracles)}"
+    for row in summary.rows[:ROWS_SHOWN]:
+        yield _row(row)
+    yield ""
+    if len(summary.rows) > ROWS_SHOWN:
+        yield f"{len(summary.rows) - ROWS_SHOWN} more rows are in report.html.\n"
+
+
+def _row(row: Row) -> str:
+    cells = (
+        ", ".join(f"{count:,} {outcome}" for outcome, count in cell.outcomes.items()) for cell in row.cells
+    )
+    return f"| {code(row.name, 60)} | {' | '.join(cell or '–' for cell in cells)} |"
+
+
+def _tail(run: Run) -> Iterator[str]:
+    versions = ", ".join(f"{name} {version}" for name, version in run.header.versions.items())
+    yield f"Seed {run.header.seed}; {escape(versions, 500)}. Again:\n"
+    yield fenced(again(run.header)[:2000])

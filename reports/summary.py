@@ -1,0 +1,257 @@
+"""What a run comes to: the counts, rows and sentences that every page, table and exit code is made of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, TypeVar, get_args
+
+from oracles.records import Finding, Judged, Outcome, Verdict
+from reports.numbers import ZERO, badness
+from reports.stream import Run
+from reports.text import line, listed, number
+
+TRUTH = "exact"
+COMPOSED = "composed programs"
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+JUDGED: frozenset[Outcome] = frozenset({"agrees", "differs", "convention"})
+REASONS_SHOWN = 8
+
+T = TypeVar("T", str, int)
+Conclusion = Literal["agrees", "differs", "nothing judged"]
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The largest error that one oracle saw, and the case that showed it."""
+
+    ratio: str
+    ulps: str
+    case: str
+    dtype: str
+    order: int
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one oracle said of some cases: how often each outcome, and the worst error it compared."""
+
+    oracle: str
+    outcomes: dict[Outcome, int]
+    worst: Worst | None
+
+    @property
+    def compared(self) -> int:
+        """The cases where this oracle had an answer to compare with."""
+        return sum(self.outcomes.get(outcome, 0) for outcome in JUDGED)
+
+
+@dataclass(frozen=True)
+class Row:
+    """The cases of one op alone, or of all composed programs, and the findings that blame it."""
+
+    name: str
+    cases: int
+    elements: int
+    cells: tuple[Cell, ...]
+    faces: tuple[tuple[str, int], ...]
+    dtypes: tuple[tuple[str, int], ...]
+    orders: tuple[tuple[int, int], ...]
+    findings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why one oracle gave no comparison, and for how many cases."""
+
+    oracle: str
+    outcome: Outcome
+    text: str
+    cases: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The run in numbers. `findings` are sorted, the gravest first; `rows` follow their findings."""
+
+    conclusion: Conclusion
+    sentence: str
+    notices: tuple[str, ...]
+    cases: int
+    judged: int
+    elements: int
+    findings: tuple[Finding, ...]
+    totals: tuple[Cell, ...]
+    rows: tuple[Row, ...]
+    reasons: tuple[Reason, ...]
+    dtypes: tuple[tuple[str, int], ...]
+    orders: tuple[tuple[int, int], ...]
+    unreached: tuple[str, ...]
+    interrupted: bool
+
+
+def summarize(run: Run) -> Summary:
+    """Count a run. The same records give the same summary, whatever their order of arrival means for time."""
+    oracles = _oracles(run)
+    findings = tuple(sorted(run.findings, key=severity))
+    rows = _rows(run.cases, findings, oracles)
+    totals = tuple(_cell(oracle, run.cases) for oracle in oracles)
+    judged = sum(cell.compared for cell in totals if cell.oracle == TRUTH)
+    unproven = 0 if findings else sum(c.outcomes.get("differs", 0) for c in totals if c.oracle == TRUTH)
+    conclusion: Conclusion = "differs" if findings or unproven else "agrees" if judged else "nothing judged"
+    reached = {op for case in run.cases for op in case.ops}
+    interrupted = run.footer is not None and run.footer.interrupted
+    return Summary(
+        conclusion=conclusion,
+        sentence=_sentence(conclusion, run, findings, judged, unproven),
+        notices=_notices(run, interrupted),
+        cases=len(run.cases),
+        judged=judged,
+        elements=sum(case.elements for case in run.cases),
+        findings=findings,
+        totals=totals,
+        rows=rows,
+        reasons=tuple(_reasons(run.cases, oracles)),
+        dtypes=_counted(case.dtype for case in run.cases),
+        orders=_counted(case.order for case in run.cases),
+        unreached=tuple(sorted(set(run.header.ops) - reached)),
+        interrupted=interrupted,
+    )
+
+
+LOUD = ("raises", "died", "hung")
+
+
+def severity(finding: Finding) -> tuple[object, ...]:
+    """A key that puts the gravest finding first: silent before loud, then the larger error, then by id."""
+    exact = [v.ratio for v in finding.verdicts if v.oracle == TRUTH and v.ratio]
+    ratios = exact or [v.ratio for v in finding.verdicts if v.ratio]
+    kind, size = max((badness(r) for r in ratios), default=(0, ZERO))
+    return (finding.error.startswith(LOUD), -kind, -size, -finding.seen, finding.id)
+
+
+def _oracles(run: Run) -> tuple[str, ...]:
+    seen = {v.oracle for case in run.cases for v in case.verdicts}
+    seen |= {v.oracle for finding in run.findings for v in finding.verdicts}
+    return (*run.header.oracles, *sorted(seen - set(run.header.oracles)))
+
+
+def _counted(values: Iterable[T]) -> tuple[tuple[T, int], ...]:
+    return tuple(sorted(Counter(values).items()))
+
+
+def _rows(
+    cases: tuple[Judged, ...], findings: tuple[Finding, ...], oracles: tuple[str, ...]
+) -> tuple[Row, ...]:
+    by_name: dict[str, list[Judged]] = {}
+    for case in cases:
+        by_name.setdefault(case.ops[0] if len(case.ops) == 1 else COMPOSED, []).append(case)
+    for finding in findings:
+        by_name.setdefault(row_of(finding), [])
+    rows = (_row(name, named, findings, oracles) for name, named in by_name.items())
+    gravity = {finding.id: at for at, finding in enumerate(findings)}
+    worst = len(findings)
+
+    def place(row: Row) -> tuple[int, bool, str]:
+        return (min((gravity[name] for name in row.findings), default=worst), row.name == COMPOSED, row.name)
+
+    return tuple(sorted(rows, key=place))
+
+
+def row_of(finding: Finding) -> str:
+    """The name of the row that a finding belongs to: the blamed op's, or that of the composed programs."""
+    return COMPOSED if finding.blame == "walk" else finding.blame
+
+
+def _row(name: str, cases: list[Judged], findings: tuple[Finding, ...], oracles: tuple[str, ...]) -> Row:
+    shown_by = {case.finding for case in cases if case.finding}
+    return Row(
+        name=name,
+        cases=len(cases),
+        elements=sum(case.elements for case in cases),
+        cells=tuple(_cell(oracle, cases) for oracle in oracles),
+        faces=_counted(face for case in cases for face in case.faces),
+        dtypes=_counted(case.dtype for case in cases),
+        orders=_counted(case.order for case in cases),
+        findings=tuple(f.id for f in findings if row_of(f) == name or f.id in shown_by),
+    )
+
+
+def _cell(oracle: str, cases: Iterable[Judged]) -> Cell:
+    said = [(case, v) for case in cases for v in case.verdicts if v.oracle == oracle]
+    counts = Counter(v.outcome for _, v in said)
+    compared = [(case, v) for case, v in said if v.outcome in JUDGED and v.ratio]
+    worst = max(compared, key=lambda pair: badness(pair[1].ratio), default=None)
+    return Cell(oracle, {o: counts[o] for o in OUTCOMES if counts[o]}, _worst(*worst) if worst else None)
+
+
+def _worst(case: Judged, verdict: Verdict) -> Worst:
+    return Worst(verdict.ratio, verdict.ulps, case.id, case.dtype, case.order)
+
+
+def _reasons(cases: tuple[Judged, ...], oracles: tuple[str, ...]) -> Iterable[Reason]:
+    """Why cases were not compared, the commonest first; past `REASONS_SHOWN` a line for the rest."""
+    counts: dict[tuple[str, Outcome], Counter[str]] = {}
+    for case in cases:
+        for v in case.verdicts:
+            if v.outcome not in ("agrees", "differs"):
+                counts.setdefault((v.oracle, v.outcome), Counter())[line(v.reason) or "no reason given"] += 1
+    for oracle in oracles:
+        for outcome in OUTCOMES:
+            ranked = sorted(
+                counts.get((oracle, outcome), Counter()).items(), key=lambda item: (-item[1], item[0])
+            )
+            for text, count in ranked[:REASONS_SHOWN]:
+                yield Reason(oracle, outcome, text, count)
+            if rest := ranked[REASONS_SHOWN:]:
+                yield Reason(oracle, outcome, f"{len(rest)} other reasons", sum(count for _, count in rest))
+
+
+def _sentence(
+    conclusion: Conclusion, run: Run, findings: tuple[Finding, ...], judged: int, unproven: int
+) -> str:
+    subject, cases = line(run.header.subject, 80), number(len(run.cases), "case")
+    if conclusion == "agrees":
+        return (
+            f"{subject} agrees with the enclosed truth in every one of the {number(judged, 'case')} judged."
+        )
+    if conclusion == "nothing judged":
+        return (
+            f"Nothing can be said of {subject}: none of {cases} could be judged against the enclosed truth."
+        )
+    if unproven:
+        return (
+            f"{subject} differs from the enclosed truth in {number(unproven, 'case')} of {len(run.cases):,}."
+        )
+    where = listed(_blamed(findings))
+    return f"{subject} is wrong: {number(len(findings), 'distinct fault')} in {where}, found in {cases}."
+
+
+def _blamed(findings: tuple[Finding, ...]) -> list[str]:
+    """The ops to blame, by name while they are few, and the walk."""
+    ops = sorted({line(f.blame, 40) for f in findings if f.blame != "walk"})
+    walk = ["the backward walk"] * any(f.blame == "walk" for f in findings)
+    return (ops if len(ops) <= 3 else [f"{len(ops)} ops"]) + walk
+
+
+def _notices(run: Run, interrupted: bool) -> tuple[str, ...]:
+    notices = list(run.problems)
+    if interrupted:
+        notices.append(
+            "The run was interrupted: what was found until then is shown, the rest was not searched."
+        )
+    unshrunk = sum(not finding.shrunk for finding in run.findings)
+    if unshrunk:
+        were = number(unshrunk, "finding was", "findings were")
+        notices.append(f"{were} not shrunk: the programs may be larger than needed.")
+    if run.failures:
+        notices.append(f"{number(len(run.failures), 'failure')} kept part of the run from being judged.")
+    differing = sum(
+        any(v.oracle == TRUTH and v.outcome == "differs" for v in case.verdicts) for case in run.cases
+    )
+    if differing and not run.findings:
+        notices.append(
+            f"{number(differing, 'case differs', 'cases differ')} but no finding was written for it."
+        )
+    return tuple(notices)

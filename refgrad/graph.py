@@ -70,7 +70,7 @@ class Node:
         return tuple(edge or (None, 0) for name, edge in names if name in self.op.differentiable)
 
     def __repr__(self) -> str:
-        return f"<{self.name()} object at {id(self):#x}>"
+        return f"<{type(self).__name__} object at {id(self):#x}>"
 
     def free(self) -> None:
         """Forget what was saved; a node that saved no tensor can run again."""

@@ -17,19 +17,25 @@ Method = Callable[..., Any]
 
 
 def _operand(other: Any) -> Any:
-    """`other` as an operand: tensors and numbers as they are, arrays as tensors; None for anything else."""
+    """`other` as an operand: tensors and numbers as they are, NumPy's numbers as numbers, else None."""
     if type(other) is Tensor or isinstance(other, bool | int | float):
         return other
-    if isinstance(other, np.generic):
-        return other.item()
-    return Tensor(other) if isinstance(other, np.ndarray) else None
+    return other.item() if isinstance(other, np.generic) else None
+
+
+def _right_operand(self: Tensor, other: Any) -> Any:
+    """The same to the right of a tensor, where an array may stand if the tensor does not require grad."""
+    if isinstance(other, np.ndarray):
+        self.numpy()
+        return Tensor(other)
+    return _operand(other)
 
 
 def _operator(function: Method, *, swapped: bool = False) -> Method:
     """An operator that hands tensors and numbers to `function`, and leaves anything else to Python."""
 
     def operator(self: Tensor, other: Any) -> Any:
-        found = _operand(other)
+        found = _operand(other) if swapped else _right_operand(self, other)
         if found is None:
             return NotImplemented
         return function(found, self) if swapped else function(self, found)
@@ -43,7 +49,7 @@ def _arithmetic(op: Op, function: Method) -> Method:
     def operator(self: Tensor, other: Any) -> Any:
         if type(other) is Tensor and other._array.shape == self._array.shape:
             return apply(op, (self, other), {})
-        found = _operand(other)
+        found = _right_operand(self, other)
         return NotImplemented if found is None else function(self, found)
 
     return operator
@@ -115,11 +121,11 @@ def attach() -> None:
     named = FUNCTIONS
     methods: dict[str, Any] = {
         "__add__": _arithmetic(arithmetic.add, named["add"]),
-        "__radd__": _operator(named["add"]),
+        "__radd__": _operator(named["add"], swapped=True),
         "__sub__": _operator(named["sub"]),
         "__rsub__": _subtracted,
         "__mul__": _arithmetic(arithmetic.mul, named["mul"]),
-        "__rmul__": _operator(named["mul"]),
+        "__rmul__": _operator(named["mul"], swapped=True),
         "__truediv__": _arithmetic(arithmetic.div, named["div"]),
         "__rtruediv__": _divided,
         "__pow__": _operator(named["pow"]),
@@ -140,7 +146,7 @@ def attach() -> None:
 
 def _matrix_product() -> Method:
     def operator(self: Tensor, other: Any) -> Any:
-        found = Tensor(other) if isinstance(other, np.ndarray) else other
+        found = _right_operand(self, other)
         return FUNCTIONS["matmul"](self, found) if type(found) is Tensor else NotImplemented
 
     return operator

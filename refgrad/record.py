@@ -73,7 +73,7 @@ def _record(
 ) -> Node | None:
     """The node of this application, or None if no differentiable input requires grad."""
     edges, mask = _edges(op, inputs)
-    if not mask:
+    if not mask or results[op.binding.cotangents[0]].dtype.kind not in "fV":  # integers have no gradient
         return None
     plan = op.plan(mask)
     held: list[Any] = [operands] if op.lists else operands

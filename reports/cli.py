@@ -223,17 +223,16 @@ def report(
 @app.command()
 def ops() -> None:
     """Print the catalogue: every op with its signature, meaning, domain and kinks."""
-    console = Console(highlight=False)
-    with told():
-        from oracles.campaign import catalogue
+    import refgrad
+    from reports.catalogue import facts, signature
 
-        entries = list(catalogue())
-    for entry in entries:
-        console.print(Text.assemble((plain(entry.signature or entry.name), "bold")), soft_wrap=True)
-        for label in ("meaning", "domain", "kinks"):
-            if text := getattr(entry, label):
-                console.print(Text(f"  {label:<8} {plain(text)}"), soft_wrap=True)
-    console.print(Text(number(len(entries), "op")))
+    console = Console(highlight=False)
+    catalogue = refgrad.catalogue()
+    for op in catalogue.values():
+        console.print(Text(signature(op), "bold"), soft_wrap=True)
+        for label, text in facts(op):
+            console.print(Text(f"  {label:<8} {text}"), soft_wrap=True)
+    console.print(Text(number(len(catalogue), "op")))
 
 
 @contextmanager

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Generator
+import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from types import FrameType, TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 T = TypeVar("T")
 
@@ -16,39 +17,36 @@ class Leave(BaseException):
 
 
 class Interrupts:
-    """Delivers the first Ctrl-C to a campaign as KeyboardInterrupt and turns the second one into `Leave`.
+    """Asks a campaign to stop on the first Ctrl-C, and turns the second one into `Leave`.
 
-    While a campaign is not being asked for its next item, the first Ctrl-C waits: no record is cut in half.
-    Once the campaign is over there is nothing left to stop, and Ctrl-C leaves.
+    Both ways of asking are used: `stop` is set, and a campaign that is busy gets a KeyboardInterrupt. While a
+    record is written there is only `stop`, so none is cut in half. Once the campaign is over, Ctrl-C leaves.
     """
 
     def __init__(self) -> None:
-        self._seen = 0
-        self._asking = False
-        self._waiting = False
+        self.stop = threading.Event()
+        self._busy = False
         self._over = False
 
-    def items(self, campaign: Generator[T, Any, Any]) -> Generator[T, None, None]:
-        """The campaign's items, one by one; an interrupt that had to wait is thrown into it."""
+    def items(self, campaign: Iterator[T]) -> Iterator[T]:
+        """The items of the campaign, which counts as busy from asking for one until it comes."""
         while True:
-            self._asking = True
+            self._busy = True
             try:
-                item = campaign.throw(KeyboardInterrupt()) if self._waiting else next(campaign)
+                item = next(campaign)
             except StopIteration:
                 self._over = True
                 return
             finally:
-                self._asking = False
-                self._waiting = False
+                self._busy = False
             yield item
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
-        self._seen += 1
-        if self._seen > 1 or self._over:
+        if self.stop.is_set() or self._over:
             raise Leave
-        if self._asking:
+        self.stop.set()
+        if self._busy:
             raise KeyboardInterrupt
-        self._waiting = True
 
     def __enter__(self) -> Self:
         self._before = None

@@ -47,15 +47,13 @@ def larger(x: Any, y: Any) -> Any:
     return x.larger(y) if hasattr(x, "larger") else y.larger(x)
 
 
+def _asks(method: str) -> Callable[[Any], Any]:
+    """The function that its argument has as a method; a plain number becomes a ball first."""
+    return lambda x: getattr(arb(x) if isinstance(x, int | float) else x, method)()
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "exp": lambda x: x.exp(),
-    "log": lambda x: x.log(),
-    "sqrt": lambda x: x.sqrt(),
-    "sin": lambda x: x.sin(),
-    "cos": lambda x: x.cos(),
-    "tanh": lambda x: x.tanh(),
-    "sinh": lambda x: x.sinh(),
-    "cosh": lambda x: x.cosh(),
+    **{name: _asks(name) for name in ("exp", "log", "sqrt", "sin", "cos", "tanh", "sinh", "cosh")},
     "Abs": abs,
     "Max": larger,
     "Heaviside": heaviside,

@@ -201,12 +201,15 @@ def solve(algebra: Any, A: Objects, B: Objects, *, left: bool = True) -> list[Ob
 
 
 def _eliminated(algebra: Any, A: Objects, B: Objects) -> Objects:
+    """Gaussian elimination; it multiplies by a pivot's reciprocal, as LAPACK's triangular solves may."""
     n, rows, sides = len(A), A.copy(), B.copy()
+    inverses: list[Any] = []
     for k in range(n):
         pivot = k + int(np.argmax([abs(algebra.nominal(rows[i, k])) for i in range(k, n)]))
         rows[[k, pivot]], sides[[k, pivot]] = rows[[pivot, k]], sides[[pivot, k]]
+        inverses.append(algebra.div(algebra.constant(1), rows[k, k]))
         for i in range(k + 1, n):
-            factor = algebra.div(rows[i, k], rows[k, k])
+            factor = algebra.mul(rows[i, k], inverses[k])
             for table, first in ((rows, k + 1), (sides, 0)):
                 for j in range(first, table.shape[1]):
                     table[i, j] = algebra.sub(table[i, j], algebra.mul(factor, table[k, j]))
@@ -214,7 +217,7 @@ def _eliminated(algebra: Any, A: Objects, B: Objects) -> Objects:
         for i in reversed(range(n)):
             known = algebra.dot(list(rows[i, i + 1 :]), list(sides[i + 1 :, j]))
             rest = sides[i, j] if i == n - 1 else algebra.sub(sides[i, j], known)
-            sides[i, j] = algebra.div(rest, rows[i, i])
+            sides[i, j] = algebra.mul(rest, inverses[i])
     return sides
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from oracles.generation.drawing import Drawing
-from oracles.generation.values import REALS, table
+from oracles.generation.values import NUMBERS, REALS
 from oracles.program import Dots, IndexItem, Int, NewAxis, Pick, Ref, Refs, Scalar, Setting, Slice
 
 Settings = dict[str, Setting]
@@ -29,7 +29,7 @@ def elementwise(d: Drawing, op: str, facts: Any, arity: int) -> int:
     if arity == 1:
         return d.apply(op, Ref(first))
     if d.face == "scalar":
-        number = Scalar.of(d.one_of(*table("plain", domains[1])))
+        number = Scalar.of(d.one_of(*(n for n in NUMBERS if domains[1][0] < n < domains[1][1])))
         return d.apply(op, Ref(first), number)
     second = d.partner(first, domains[1], kinks[1])
     pair = (first, second) if d.face != "swapped" or not d.inside(second, domains[0]) else (second, first)
@@ -40,7 +40,7 @@ def nonzero_divisor(d: Drawing, op: str, facts: Any, arity: int) -> int:
     """div: a divisor without zeros."""
     first = d.operand()
     if d.face == "scalar":
-        return d.apply(op, Ref(first), Scalar.of(d.one_of(2.0, -3, 0.5, 0.1)))
+        return d.apply(op, Ref(first), Scalar.of(d.one_of(*NUMBERS)))
     second = d.partner(first)
     array = d.values[second]
     if np.any(array == 0):

@@ -19,6 +19,8 @@ NEGATIVE = (-1.0, -2.0, -0.5, -3.0, -1.5, -0.1, -0.7, -2.3, -4.0, -6.5)
 LARGE = (10.0, 30.0, 100.0, -20.0, -100.0, 1e3, 1e5, -1e4, 1e8, 1e15, -1e12)
 TINY = (1e-2, 1e-3, -1e-3, 1e-5, 1e-8, -1e-6, 1e-12, 1e-20)
 TIED = (1.0, 2.0, -1.0)
+NUMBERS = (2.0, 0.5, 3.0, -1.0, 1.5, -0.25, -2.0, 4.0)
+"""Python numbers as operands: exact in every dtype, because libraries differ in where they round them."""
 COTANGENTS = (1.0, 2.0, -1.0, 0.5, 3.0, -2.0, 1.5, -0.7, 0.3, 2.5, -1.1, 4.0, -3.0, 0.1)
 
 TABLES: dict[str, tuple[float, ...]] = {

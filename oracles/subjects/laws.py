@@ -32,9 +32,10 @@ def judge(subject: Subject, case: Case, laws: bool) -> Answer:
 def _scaled(subject: Subject, case: Case, answer: Answer) -> bool | None:
     """Whether the cotangent times -2 gives exactly the gradient times -2.
 
-    A power of two scales every product and sum exactly, unless something underflows or overflows on the way. So an
-    element is only wrong if the sign alone makes it so, or if it is wrong too when both cotangents are larger by
-    further powers of two, which lifts what underflowed. None if overflow leaves nothing to compare.
+    A power of two scales every product and sum exactly, unless something underflows or overflows on the
+    way. So an element is only wrong if the sign alone makes it so, or if it is wrong too when both
+    cotangents are larger by further powers of two, which lifts what underflowed. None if overflow leaves
+    nothing to compare.
     """
     base = answer.gradients if case.order == 1 else _gradients(subject, case, 1.0)
     agrees, finite = _compared(base, _gradients(subject, case, -2.0), -2.0)

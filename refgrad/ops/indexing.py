@@ -72,25 +72,28 @@ def subscript(input: Tensor, given: Any) -> Any:
             )
         raise IndexError(f"too many indices for tensor of dimension {input._array.ndim}")
     out, dim, arrays = input, 0, {}
+    taken = 0  # dimensions of the operand so far, which messages count by
     for item in items:
         if item is Ellipsis:
             dim += input._array.ndim - named
+            taken += input._array.ndim - named
         elif isinstance(item, bool):
             out = apply(unsqueeze, (out,), {"dim": dim})
             arrays[dim] = np.zeros(int(item), np.int64)
             dim += 1
         elif isinstance(item, int):
-            out = selected(out, dim, item)
+            out = selected(out, dim, item, taken)
+            taken += 1
         elif isinstance(item, slice):
             out = sliced(out, dim, item)
-            dim += 1
+            dim, taken = dim + 1, taken + 1
         elif item is None:
             out = apply(unsqueeze, (out,), {"dim": dim})
             dim += 1
         else:
             for found in as_integers(item, out._array.shape, dim):
                 arrays[dim] = found
-                dim += 1
+                dim, taken = dim + 1, taken + 1
     if arrays:
         indices = tuple(arrays.get(i) for i in range(max(arrays) + 1))
         return apply(index, (out,), {"indices": indices})
@@ -124,11 +127,11 @@ def dimensions_of(item: Any) -> int:
     return item.ndim if isinstance(item, np.ndarray) and item.dtype.kind == "b" else 1
 
 
-def selected(x: Tensor, dim: int, item: int) -> Tensor:
-    """`x` at one place along `dim`."""
+def selected(x: Tensor, dim: int, item: int, named: int) -> Tensor:
+    """`x` at one place along `dim`, which the user knows as `named`."""
     size = x._array.shape[dim]
     if not -size <= item < size:
-        raise IndexError(f"index {item} is out of bounds for dimension {dim} with size {size}")
+        raise IndexError(f"index {item} is out of bounds for dimension {named} with size {size}")
     return apply(select, (x,), {"dim": dim, "index": item % size})  # type: ignore[no-any-return]
 
 

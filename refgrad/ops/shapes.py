@@ -193,7 +193,7 @@ def expanded(shape: Shape, wanted: Shape, word: str) -> Shape:
             f"({len(wanted)}) must be greater or equal to the number of dimensions in the tensor ({len(shape)})"
         )
     found = list(wanted)
-    for i, n in enumerate(wanted):
+    for i, n in reversed(list(enumerate(wanted))):
         if i < new:
             if n < 0:
                 raise RuntimeError(

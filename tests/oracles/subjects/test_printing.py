@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,12 +17,14 @@ from oracles.subjects.autograd import subject as autograd_subject
 from oracles.subjects.functional import Functional
 from oracles.subjects.printing import functional_code, torchlike_code
 from oracles.subjects.protocol import Lacking
+from oracles.subjects.refgrad import subject as refgrad_subject
 from oracles.subjects.torch import subject as torch_subject
 
 MakeCase = Callable[..., Case]
 X = np.array([[0.5, -1.25, 2.0], [3.0, 0.25, -0.75]])
 Y = np.array([[1.5, 2.5, 0.5], [1.0, 3.0, 2.0]])
 INDEX = np.array([1, 0, 1])
+SUBJECTS = [refgrad_subject, torch_subject, autograd_subject]
 
 
 def execute(code: Code) -> dict[str, list[Any]]:
@@ -49,7 +53,7 @@ def printed(subject: Any, case: Case) -> Code:
 
 @pytest.mark.parametrize("order", [1, 2])
 @pytest.mark.parametrize("layout", ["contiguous", "transposed", "strided", "reversed"])
-@pytest.mark.parametrize("subject", [torch_subject, autograd_subject], ids=lambda s: s.name)
+@pytest.mark.parametrize("subject", SUBJECTS, ids=lambda s: s.name)
 def test_printed_code_computes_the_answer(make_case: MakeCase, subject: Any, layout: str, order: int) -> None:
     """Code that is printed for a case, once run, gives exactly the answer of the case."""
     steps = [
@@ -70,7 +74,7 @@ def test_printed_code_computes_the_answer(make_case: MakeCase, subject: Any, lay
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-@pytest.mark.parametrize("subject", [torch_subject, autograd_subject], ids=lambda s: s.name)
+@pytest.mark.parametrize("subject", SUBJECTS, ids=lambda s: s.name)
 def test_inputs_are_printed_exactly(make_case: MakeCase, subject: Any, dtype: str) -> None:
     """Decimals of a few digits stay short, and every printed number reads back as the same element."""
     x = np.array([0.1, 1 / 3, 1e-7, -0.0, 6e4, np.inf]).astype(dtype)
@@ -90,7 +94,7 @@ def test_bfloat16_is_printed_for_torch(make_case: MakeCase) -> None:
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (0, 3), (2, 0)])
-@pytest.mark.parametrize("subject", [torch_subject, autograd_subject], ids=lambda s: s.name)
+@pytest.mark.parametrize("subject", SUBJECTS, ids=lambda s: s.name)
 def test_shapes_without_axes_or_elements(make_case: MakeCase, subject: Any, shape: tuple[int, ...]) -> None:
     """Arrays of no axes and of no elements keep their shapes in printed code."""
     x = np.ones(shape)
@@ -108,7 +112,7 @@ def test_a_linear_or_constant_program_is_printed(make_case: MakeCase) -> None:
     assert execute(torchlike_code(torch_subject, unread)) == elements(torch_subject.vjp(unread), unread)
 
 
-@pytest.mark.parametrize("subject", [torch_subject, autograd_subject], ids=lambda s: s.name)
+@pytest.mark.parametrize("subject", SUBJECTS, ids=lambda s: s.name)
 def test_any_name_becomes_an_identifier(make_case: MakeCase, subject: Any) -> None:
     """Names that are keywords, modules, not words or not even printable still make code that runs."""
     names = [
@@ -149,13 +153,13 @@ def checks(answer: Answer, case: Case, off: float = 0.0, **more: Any) -> list[Ch
 
 def run_script(text: str) -> tuple[int, str]:
     """The exit code and standard output of a script in a process of its own, outside the project."""
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", text], capture_output=True, text=True, cwd="/", timeout=60
-    )
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}  # where refgrad is the library
+    command = [sys.executable, "-P", "-c", text]
+    done = subprocess.run(command, capture_output=True, text=True, cwd="/", timeout=60, env=env, check=False)
     return done.returncode, done.stdout
 
 
-@pytest.mark.parametrize("subject", [torch_subject, autograd_subject], ids=lambda s: s.name)
+@pytest.mark.parametrize("subject", SUBJECTS, ids=lambda s: s.name)
 def test_script_confirms_or_denies(make_case: MakeCase, subject: Any) -> None:
     """A script exits with 0 on what is right and with 1 on a wrong expectation; it never needs refgrad."""
     case = make_case({"x": X}, [Step("exp", (Ref(0),))], cotangents=[Y], order=2)
@@ -163,6 +167,7 @@ def test_script_confirms_or_denies(make_case: MakeCase, subject: Any) -> None:
     right = subject.script(case, checks(answer, case), "a message\nof two lines\r\x00")
     wrong = subject.script(case, checks(answer, case, off=1e-6))
     assert "oracles" not in right
+    assert ("import refgrad" in right) == (subject is refgrad_subject)
     assert run_script(right)[0] == 0
     code, printed = run_script(wrong)
     assert code == 1

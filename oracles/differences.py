@@ -22,6 +22,8 @@ FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 STEPS = tuple(0.02 * 0.5**k for k in range(7))
 POOR = 1e-3
 """An estimate worse than this part of the gradient's size says nothing."""
+NOISE = 1e-14
+"""The rounding error of one evaluation, as a part of the magnitudes that it sums."""
 MARGIN = 32.0
 """How many estimated errors a gradient may be off: the estimate is the size of the last correction, not a bound."""
 
@@ -76,10 +78,11 @@ def judge_by_differences(case: Case, answer: Answer, remote: Remote) -> Verdict:
             return Verdict("differences", "cannot tell", "the gradient has another shape or is not finite")
         claimed += float(np.sum(g * w))
         size += float(np.sum(np.abs(g * w)))
-    values = _along(case, point, directions, remote)
-    if values is None:
+    sums = _along(case, point, directions, remote)
+    if sums is None:
         return Verdict("differences", "cannot tell", "the forward function has no finite value nearby")
-    found = estimate(values[1::2], values[2::2], values[0], 2e-15 * max(map(abs, values)))
+    values = [value for value, _ in sums]
+    found = estimate(values[1::2], values[2::2], values[0], NOISE * max(size for _, size in sums))
     return _verdict(found, claimed, size)
 
 
@@ -105,8 +108,8 @@ def _direction(array: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 def _along(
     case: Case, point: Sequence[FloatArray], directions: Sequence[FloatArray], remote: Remote
-) -> list[float] | None:
-    """The scalar that is differentiated, at the point and on both sides of it for each step."""
+) -> list[tuple[float, float]] | None:
+    """The scalar that is differentiated, at the point and on both sides of it for each step, with its magnitude."""
     points = [list(point)]
     for h in STEPS:
         for side in (h, -h):
@@ -127,5 +130,6 @@ def _along(
     for arrays in answers:
         if any(a is not None and a.shape != w.shape for a, w in zip(arrays, weights, strict=True)):
             return None
-        sums.append(sum(float(np.sum(w * a)) for a, w in zip(arrays, weights, strict=True) if a is not None))
-    return sums if all(np.isfinite(sums)) else None
+        terms = [w * a for a, w in zip(arrays, weights, strict=True) if a is not None]
+        sums.append((sum(float(np.sum(t)) for t in terms), sum(float(np.sum(np.abs(t))) for t in terms)))
+    return sums if np.all(np.isfinite(sums)) else None

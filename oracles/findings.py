@@ -109,10 +109,12 @@ def _comparison(name: str, got: Array | None, judgement: Judgement, other: Array
 
 
 def _checks(judgement: Judgement) -> tuple[Check, ...]:
+    """What the script compares: every element with its truth and budget, every gradient's shape and dtype."""
     if not isinstance(judgement.truth, Enclosed):
         return ()
+    dtype = judgement.case.dtype
     return tuple(
-        Check(name, tuple(decimal(t, 40) for t in e.truth), tuple(repr(b * 1.000001) for b in e.budget))
+        Check(name, tuple(decimal(t, 40) for t in e.truth), tuple(repr(b) for b in e.budget), e.shape, dtype)
         for name, e in judgement.truth.arrays.items()
     )
 

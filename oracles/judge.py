@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from oracles.answers import Answer, Died, Errored, Failed, Hung, Unsupported
 from oracles.arrays import Array
 from oracles.comparison import Compared, compare
@@ -176,7 +178,9 @@ def judge_exactly(truth: Enclosed | Unknown, compared: dict[str, Compared], shap
         if truth.at_kink:
             return Verdict("exact", "convention", "another slope than the contract's at a kink", repr(ratio))
         return Verdict("exact", "agrees", "on the other side of a kink, where rounding may take it")
-    if compared and all(c.uninformative for c in compared.values() if c.ratios):
+    if not any(c.ratios for c in compared.values()):
+        return Verdict("exact", "uninformative", "the answer has no elements", "0.0")
+    if all(c.uninformative for c in compared.values() if c.ratios):
         return Verdict("exact", "uninformative", "the budget is as large as the answer", repr(ratio))
     return Verdict("exact", "agrees", "", repr(ratio), repr(ulps))
 
@@ -189,10 +193,12 @@ def judge_by_peer(answer: Answer, peer: Answer | None, truth: Enclosed | Unknown
     worst, unsure = 0.0, False
     for name, other in theirs.items():
         own = mine.get(name)
-        if own is None or other is None:
-            unsure = unsure or own is not other
+        given = own if own is not None else other
+        if given is None:
             continue
-        a, b = own.numpy(), other.numpy()
+        nothing = np.zeros(given.shape)  # no gradient is a gradient of zeros, where values are compared
+        a = nothing if own is None else own.numpy()
+        b = nothing if other is None else other.numpy()
         if a.shape != b.shape:
             return Verdict("pytorch", "differs", f"{name} has shape {a.shape}, PyTorch's has {b.shape}")
         budget = truth.arrays[name].budget if isinstance(truth, Enclosed) else None

@@ -7,9 +7,9 @@ errors. The inflated balls must contain the truth; if one does not, the oracle d
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,9 +19,10 @@ from flint import arb, ctx
 from oracles.answers import labels
 from oracles.budget.accuracy import precision
 from oracles.budget.blocks import BLOCKS
+from oracles.budget.forms import variants
 from oracles.budget.rounded import Overflow, Rounded, Rounding
 from oracles.exact.evaluate import NoMeaning, evaluate
-from oracles.exact.scalars import Node, Truth
+from oracles.exact.scalars import Truth
 from oracles.exact.structure import Objects, objects
 from oracles.program import Case
 
@@ -67,7 +68,7 @@ class Enclosed:
     elements: int = field(default=0)
 
 
-@contextmanager
+@contextlib.contextmanager
 def working_bits(bits: int) -> Iterator[None]:
     """Ball arithmetic with this many bits."""
     before, ctx.prec = ctx.prec, bits
@@ -81,11 +82,12 @@ def enclose(case: Case) -> Enclosed | Unknown:
     """Enclose the true answer to a case and derive its budget."""
     try:
         with working_bits(START_BITS):
-            model = _Model(case)
+            models = _models(case)
     except Overflow as error:
         return Unknown(str(error))
     except NoMeaning as error:
         return Unknown(str(error), unsupported=True)
+    model = models[0]
     if model.touched > MANY_KINKS:
         return Unknown(f"rounding may decide {model.touched} kinks either way")
     bits = START_BITS
@@ -97,13 +99,36 @@ def enclose(case: Case) -> Enclosed | Unknown:
                     bits *= 4
                     continue
                 return Unknown("the derivative does not exist here: outside the domain, or at its edge")
-            budget = model.budgets(truth, free=model.touched > 0 or kinks > 0)
+            budget = _budgets(models, truth, free=model.touched > 0 or kinks > 0)
             if budget is None:
                 return Unknown("the error model and the truth disagree: a defect of this oracle, please report it")
             if _narrow(truth, budget):
                 return _enclosed(case, truth, budget, _hull(case) if model.touched else None, bits, kinks)
         bits *= 2
     return Unknown(f"not decided with {MOST_BITS} bits")
+
+
+def _models(case: Case) -> list[_Model]:
+    """The case in each variant of the forms; the first must exist, a later one that overflows excuses nothing."""
+    models = [_Model(case)]
+    for variant in range(1, variants(step.op for step in case.program.steps)):
+        with contextlib.suppress(Overflow):
+            models.append(_Model(case, variant=variant))
+    return models
+
+
+def _budgets(models: list[_Model], truth: Answerlike, free: bool) -> dict[str, list[float]] | None:
+    """Per element, what a sound implementation may be off by, whichever forms it uses; None if a model disagrees.
+
+    Several ops with several forms may be mixed freely; to first order the mixture's error is under the models' sum.
+    """
+    found = [m.budgets(truth, free) for m in models]
+    if any(f is None for f in found):
+        return None
+    steps = [s.op for s in models[0].case.program.steps]
+    together = sum if sum(variants([op]) > 1 for op in steps) > 1 else max
+    rows = {name: [f[name] for f in found if f is not None] for name in truth}
+    return {name: [together(column) for column in zip(*row, strict=True)] for name, row in rows.items()}
 
 
 def _hull(case: Case) -> Answerlike:
@@ -194,9 +219,9 @@ def _or_zero(ball: arb | None) -> arb:
 class _Model:
     """A sound implementation's answer to a case, as balls, with the decisions that rounding may take either way."""
 
-    def __init__(self, case: Case, wide: bool = False) -> None:
+    def __init__(self, case: Case, wide: bool = False, variant: int = 0) -> None:
         self.case = case
-        algebra = Rounding(precision(case.dtype), BLOCKS, wide)
+        algebra = Rounding(precision(case.dtype), BLOCKS, wide, variant)
         values, leaves = _leaves(case, algebra, ())
         known = evaluate(case.program, algebra, values)
         outputs: list[Objects] = [known[n] for n in case.program.outputs]
@@ -246,5 +271,3 @@ def _above(ball: arb) -> float:
     """A float no smaller than the ball."""
     return math.nextafter(float(arb(ball).abs_upper()), math.inf) if not ball.is_zero() else 0.0
 
-
-__all__ = ["Enclosed", "Enclosure", "Node", "Unknown", "enclose", "working_bits"]

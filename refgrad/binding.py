@@ -98,8 +98,11 @@ class Plan:
 
     rules: tuple[Rule, ...]
     inputs: tuple[int, ...]  # the inputs saved, by position
+    keep: Picker  # those inputs, from all
+    picks: tuple[Picker, ...]  # each rule's arguments, from the frame
+    steps: tuple[tuple[int, Formula], ...] | None  # input and formula, where every rule serves one input
     saves: bool  # whether any tensor is saved: then a second backward pass needs retain_graph
-    shapes: bool  # whether any shape is asked for
+    settings: bool  # whether any setting or shape is asked for
 
 
 @dataclass(frozen=True)
@@ -116,11 +119,16 @@ class Binding:
         live = tuple(rule for rule in self.rules if self.frame.lists or any(mask >> i & 1 for i in rule.inputs))
         asked = {slot for rule in live for slot in rule.slots}
         first, count = self.frame.first_input, len(self.frame.inputs)
+        inputs = tuple(i for i in range(count) if first + i in asked)
+        single = all(rule.places is None for rule in live)
         return Plan(
             rules=live,
-            inputs=tuple(i for i in range(count) if first + i in asked),
+            inputs=inputs,
+            keep=_picker(inputs),
+            picks=tuple(rule.pick for rule in live),
+            steps=tuple((rule.inputs[0], rule.formula) for rule in live) if single else None,
             saves=any(slot < first + count for slot in asked),
-            shapes=any(self.frame.slots[name] in asked for name in self.frame.shapes),
+            settings=any(slot >= first + count for slot in asked),
         )
 
 

@@ -88,6 +88,11 @@ def from_numpy_dtype(stored: np.dtype[Any]) -> dtype:
     return found
 
 
+def is_floating(stored: np.dtype[Any]) -> bool:
+    """Whether arrays of `stored` hold floating-point numbers."""
+    return stored.kind == "f" or (stored.kind == "V" and from_numpy_dtype(stored).is_floating_point)
+
+
 def is_half(stored: np.dtype[Any]) -> bool:
     """Whether arrays of `stored` are computed in float32 and rounded."""
     return stored.itemsize == 2 and from_numpy_dtype(stored).is_half

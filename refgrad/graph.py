@@ -5,8 +5,8 @@ cotangent before it hands it over. A saved output holds its array, never its ten
 node, and a cycle would keep every graph alive until the next collection.
 """
 
-import functools
 import weakref
+from collections.abc import Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,29 +31,27 @@ next_number = count().__next__
 class Node:
     """One application of an op, seen from the backward pass.
 
-    args: for each rule of the plan, the arguments picked from the frame, with raw arrays; None once freed.
+    args: for each rule of the plan, the arguments picked from the frame, arrays as the op saw them: promoted,
+        and half-width floats widened; None once freed.
     tensors: the saved inputs, as the very tensors that were passed.
-    raw: whether formulas may run on arrays; half-width floats need tensors, which round after each op.
     """
 
-    __slots__ = ("args", "edges", "metas", "number", "plan", "raw", "retained", "tensors")
+    __slots__ = ("args", "edges", "metas", "number", "plan", "retained", "tensors")
     op: Op
 
     def __init__(
         self,
         plan: "Plan",
         edges: tuple[Edge | None, ...],
-        args: list[tuple[Any, ...]],
+        args: Sequence[tuple[Any, ...]],
         tensors: tuple[Any, ...],
         metas: tuple[Meta, ...],
-        raw: bool,
     ) -> None:
         self.plan: Plan = plan
         self.edges = edges
-        self.args: list[tuple[Any, ...]] | None = args
+        self.args: Sequence[tuple[Any, ...]] | None = args
         self.tensors: tuple[Any, ...] | None = tensors
-        self.metas = metas
-        self.raw = raw
+        self.metas = metas  # of its differentiable outputs
         self.retained: dict[int, weakref.ref[Tensor]] | None = None
         self.number = next_number()
 
@@ -78,26 +76,33 @@ class Node:
             self.args = self.tensors = None
 
     def recorded_args(self) -> list[tuple[Any, ...]]:
-        """What `args` holds, with tensors for arrays: saved inputs themselves, outputs made anew."""
+        """What `args` holds, with tensors for arrays: saved inputs as the op saw them, outputs made anew."""
         assert self.args is not None
-        assert self.tensors is not None
-        first = self.op.frame.first_input
-        held = dict(zip((first + i for i in self.plan.inputs), self.tensors, strict=True))
-        outputs = len(self.op.outputs)
 
         def lift(slot: int, value: Any) -> Any:
-            return held[slot] if slot in held else self._output(slot, value) if slot < outputs else value
+            held = self._tensor(slot, value)
+            return as_seen(held, value) if held is not value else value
 
         return [
             tuple(map(lift, rule.slots, args)) for rule, args in zip(self.plan.rules, self.args, strict=True)
         ]
+
+    def _tensor(self, slot: int, value: Any) -> Any:
+        """The tensor for what the frame holds at `slot`; the value itself where it is none."""
+        assert self.tensors is not None
+        if slot < len(self.op.outputs):
+            return self._output(slot, value)
+        position = slot - self.op.frame.first_input
+        return self.tensors[self.plan.inputs.index(position)] if position in self.plan.inputs else value
 
     def _output(self, slot: int, array: np.ndarray[Any, Any]) -> "Tensor":
         """The output at `slot`, as a tensor that is part of the graph where it is differentiable."""
         positions = self.op.binding.cotangents
         from refgrad.tensor import Tensor
 
-        return Tensor(array, (self, positions.index(slot)) if slot in positions else None)
+        stored = self.metas[positions.index(slot)][1] if slot in positions else array.dtype
+        rounded = array if array.dtype == stored else array.astype(stored)
+        return Tensor(rounded, (self, positions.index(slot)) if slot in positions else None)
 
     def __getattr__(self, name: str) -> Any:
         """Saved values under PyTorch's names: `_saved_self`, `_saved_result`, `_saved_dim`."""
@@ -114,10 +119,14 @@ class Node:
 
     def _saved(self, slot: int) -> Any:
         """The value saved from `slot` of the frame; None where no live formula asks for it."""
-        for rule, args in zip(self.plan.rules, self.recorded_args(), strict=True):
-            for place, value in zip(rule.slots, args, strict=True):
-                if place == slot:
-                    return _as_saved(value)
+        from refgrad.tensor import Tensor
+
+        assert self.args is not None
+        for rule, args in zip(self.plan.rules, self.args, strict=True):
+            if slot in rule.slots:
+                value = args[rule.slots.index(slot)]
+                held = self._tensor(slot, value)
+                return held if isinstance(held, Tensor) else _as_saved(value)
         return None
 
     def __dir__(self) -> list[str]:
@@ -155,10 +164,23 @@ class AccumulateGrad(Node):
         return ()
 
 
-@functools.cache
 def node_class(op: Op) -> type[Node]:
     """The class of the nodes of `op`, named as PyTorch names it."""
-    return type(op.node, (Node,), {"__slots__": (), "op": op})
+    if op.node_class is None:
+        op.node_class = type(op.node, (Node,), {"__slots__": (), "op": op})
+    return op.node_class
+
+
+def as_seen(held: Any, seen: Any) -> Any:
+    """A saved tensor, or a list of them, in the dtype in which its op saw it."""
+    from refgrad.dtypes import from_numpy_dtype
+    from refgrad.ops.shaping import to_copy
+
+    if isinstance(held, list):
+        return [as_seen(h, s) for h, s in zip(held, seen, strict=True)]
+    if isinstance(held, bool | int | float) or held._array.dtype == seen.dtype:
+        return held
+    return to_copy(held, dtype=from_numpy_dtype(seen.dtype))
 
 
 def leaf_edge(leaf: "Tensor") -> Edge | None:

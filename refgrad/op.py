@@ -73,7 +73,7 @@ class Op:
 
     __slots__ = (
         "aux", "binding", "dtypes", "evaluate", "facts", "frame", "has_formula", "name", "node", "outputs",
-        "plans", "promoted",
+        "node_class", "plans", "promoted", "simple",
     )  # fmt: skip
 
     def __init__(
@@ -94,6 +94,7 @@ class Op:
         self.dtypes = dtypes or (FLOAT if isinstance(facts.meaning, str) else OWN)
         self.node = node or "".join(part.capitalize() for part in self.name.split("_")) + "Backward0"
         self.frame = Frame.of(self.name, evaluate, outputs, aux)
+        self.node_class: Any = None  # made by the graph on first need
         self.rebind(formulas)
 
     def __call__(self, *inputs: Any, **settings: Any) -> Any:
@@ -141,6 +142,8 @@ class Op:
         self.binding: Binding = bind(self.name, self.frame, formulas, NO_GRADIENT)
         self.has_formula = tuple(formulas[name] is not NO_GRADIENT for name in self.inputs)
         self.promoted = self.has_formula if any(self.has_formula) else (True,) * len(self.inputs)
+        alone = len(self.outputs) == 1 and not self.aux and not self.lists
+        self.simple = alone and self.dtypes in (COMMON, FLOAT) and all(self.has_formula) and len(self.inputs) <= 2
         self.plans: dict[int, Plan] = {}
 
     def plan(self, mask: int) -> Plan:

@@ -43,6 +43,16 @@ def _operator(function: Method, *, swapped: bool = False) -> Method:
     return operator
 
 
+def _commuted(function: Method) -> Method:
+    """An operator to the right of a number that PyTorch takes as if the number stood there."""
+
+    def operator(self: Tensor, other: Any) -> Any:
+        found = _operand(other)
+        return NotImplemented if found is None else function(self, found)
+
+    return operator
+
+
 def _arithmetic(op: Op, function: Method) -> Method:
     """An operator that goes straight to `op` where nothing needs a check, else through its function."""
 
@@ -121,11 +131,11 @@ def attach() -> None:
     named = FUNCTIONS
     methods: dict[str, Any] = {
         "__add__": _arithmetic(arithmetic.add, named["add"]),
-        "__radd__": _operator(named["add"], swapped=True),
+        "__radd__": _commuted(named["add"]),
         "__sub__": _operator(named["sub"]),
         "__rsub__": _subtracted,
         "__mul__": _arithmetic(arithmetic.mul, named["mul"]),
-        "__rmul__": _operator(named["mul"], swapped=True),
+        "__rmul__": _commuted(named["mul"]),
         "__truediv__": _arithmetic(arithmetic.div, named["div"]),
         "__rtruediv__": _divided,
         "__pow__": _operator(named["pow"]),

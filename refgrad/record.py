@@ -11,12 +11,12 @@ from refgrad.dtypes import (
     Array,
     compute_dtype,
     float32,
-    from_numpy_dtype,
+    is_floating,
     is_half,
     result_type,
     to_numpy,
 )
-from refgrad.graph import Edge, Node, leaf_edge, node_class
+from refgrad.graph import Edge, Meta, Node, leaf_edge, node_class
 from refgrad.modes import mode
 from refgrad.op import COMMON, FLOAT, MOVES, Op
 from refgrad.tensor import Tensor
@@ -29,6 +29,10 @@ def apply(op: Op, inputs: Sequence[Any], settings: Mapping[str, Any]) -> Any:
 
     Inputs are tensors, Python numbers, or arrays, which stand for constants.
     """
+    if op.simple:
+        made = _apply_simple(op, inputs, settings)
+        if made is not None:
+            return made
     arrays = [x._array if type(x) is Tensor else x for x in inputs]
     operands, half = _operands(op, arrays)
     answer = op.evaluate(*operands, **settings)
@@ -36,12 +40,58 @@ def apply(op: Op, inputs: Sequence[Any], settings: Mapping[str, Any]) -> Any:
     results = [_array(r) for r in answer] if count + len(op.aux) > 1 else [_array(answer)]
     made = [Tensor(out if half is None else _round(out, half)) for out in results[:count]]
     if mode.enabled:
-        results[:count] = [out._array for out in made]
-        node = _record(op, inputs, operands, results, settings, half)
-        if node is not None:
+        edges, mask = _edges(op, inputs)
+        first = op.binding.cotangents[:1]
+        if mask and is_floating(made[first[0]]._array.dtype):  # integers have no gradient
+            results[:count] = [_widen(out._array) for out in made]
+            metas = tuple([(made[i]._array.shape, made[i]._array.dtype) for i in op.binding.cotangents])
+            node = _node(op, inputs, operands, results, settings, edges, mask, metas)
             for nr, place in enumerate(op.binding.cotangents):
                 made[place]._edge = (node, nr)
     return made[0] if count == 1 else tuple(made)
+
+
+def _apply_simple(op: Op, inputs: Sequence[Any], settings: Mapping[str, Any]) -> Tensor | None:
+    """The same, without detours, for the commonest case: one or two tensors, all float32 or all float64.
+
+    None for any other case.
+    """
+    a = inputs[0]
+    b = inputs[-1]
+    if type(a) is not Tensor or type(b) is not Tensor:
+        return None
+    x, z = a._array, b._array
+    dtype = x.dtype
+    if z.dtype is not dtype or (dtype is not F32 and dtype is not F64):
+        return None
+    operands = (x,) if len(inputs) == 1 else (x, z)
+    y = op.evaluate(*operands, **settings) if settings else op.evaluate(*operands)
+    if type(y) is not np.ndarray:
+        y = np.asarray(y)
+    edge: Edge | None = None
+    if mode.enabled:
+        edge = a._edge
+        if edge is None and a._state is not None:
+            edge = leaf_edge(a)
+        mask = 0 if edge is None else 1
+        edges: tuple[Edge | None, ...] = (edge,)
+        if len(inputs) == 2:
+            other = b._edge
+            if other is None and b._state is not None:
+                other = leaf_edge(b)
+            if other is not None:
+                mask += 2
+            edges = (edge, other)
+        edge = None
+        if mask:
+            plan = op.plans.get(mask) or op.plan(mask)
+            frame: tuple[Any, ...] = (y, *operands)
+            if plan.settings:
+                frame += _settings(op, settings, operands)
+            args = [pick(frame) for pick in plan.picks]
+            node_type = op.node_class or node_class(op)
+            edge = (node_type(plan, edges, args, plan.keep(inputs), ((y.shape, dtype),)), 0)
+    return Tensor(y, edge)
 
 
 def _operands(op: Op, arrays: Sequence[Any]) -> tuple[list[Array], Stored | None]:
@@ -63,34 +113,31 @@ def _operands(op: Op, arrays: Sequence[Any]) -> tuple[list[Array], Stored | None
     return [_cast(x, compute_dtype(x.dtype)) for x in made], half
 
 
-def _record(
+def _node(
     op: Op,
     inputs: Sequence[Any],
-    operands: list[Array],
-    results: list[Array],
+    operands: Sequence[Any],
+    results: Sequence[Array],
     settings: Mapping[str, Any],
-    half: Stored | None,
-) -> Node | None:
-    """The node of this application, or None if no differentiable input requires grad."""
-    edges, mask = _edges(op, inputs)
-    if not mask or results[op.binding.cotangents[0]].dtype.kind not in "fV":  # integers have no gradient
-        return None
-    plan = op.plan(mask)
-    held: list[Any] = [operands] if op.lists else operands
+    edges: tuple[Edge | None, ...],
+    mask: int,
+    metas: tuple[Meta, ...],
+) -> Node:
+    """The node of this application, with what its live formulas ask for."""
+    plan = op.plans.get(mask) or op.plan(mask)
+    frame = (*results, operands) if op.lists else (*results, *operands)
+    if plan.settings:
+        frame += _settings(op, settings, operands)
+    args = [pick(frame) for pick in plan.picks]
+    held = tuple([_constant(x) for x in plan.keep((inputs,) if op.lists else tuple(inputs))])
+    return (op.node_class or node_class(op))(plan, edges, args, held, metas)
+
+
+def _settings(op: Op, settings: Mapping[str, Any], operands: Sequence[Array]) -> tuple[Any, ...]:
+    """The end of the frame: the settings, and the shapes of the operands."""
     chosen = [settings.get(name, default) for name, default in op.settings.items()]
-    shapes: list[Any] = []
-    if plan.shapes:
-        shapes = [tuple(x.shape for x in operands)] if op.lists else [x.shape for x in operands]
-    frame = (*results, *held, *chosen, *shapes)
-    passed: Sequence[Any] = [inputs] if op.lists else inputs
-    return node_class(op)(
-        plan,
-        edges,
-        [rule.pick(frame) for rule in plan.rules],
-        tuple(_constant(passed[i]) for i in plan.inputs),
-        tuple((results[i].shape, results[i].dtype) for i in op.binding.cotangents),
-        half is None and not any(is_half(x.dtype) for x in operands),
-    )
+    shapes = tuple([x.shape for x in operands])
+    return (*chosen, shapes) if op.lists else (*chosen, *shapes)
 
 
 def _edges(op: Op, inputs: Sequence[Any]) -> tuple[tuple[Edge | None, ...], int]:
@@ -111,6 +158,8 @@ def _edges(op: Op, inputs: Sequence[Any]) -> tuple[tuple[Edge | None, ...], int]
 
 def _constant(x: Any) -> Any:
     """A saved input: tensors and numbers as they are, an array as a tensor, a list likewise."""
+    if type(x) is Tensor:
+        return x
     if isinstance(x, np.ndarray):
         return Tensor(x)
     return [_constant(each) for each in x] if isinstance(x, list | tuple) else x
@@ -125,6 +174,11 @@ def _cast(x: Any, stored: Stored) -> Array:
     """`x` as an array of `stored`, wrapping integers that do not fit, as PyTorch does."""
     array = _array(x)
     return array if array.dtype == stored else array.astype(stored)
+
+
+def _widen(result: Array) -> Array:
+    """A result as formulas see it: half-width floats in float32."""
+    return result.astype(F32) if is_half(result.dtype) else result
 
 
 def _round(result: Array, half: Stored) -> Array:

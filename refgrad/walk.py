@@ -10,13 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from refgrad.binding import Rule
-from refgrad.dtypes import from_numpy_dtype
+from refgrad.binding import Formula, Rule
+from refgrad.dtypes import float32, from_numpy_dtype
 from refgrad.graph import FREED, AccumulateGrad, Edge, Meta, Node
 from refgrad.modes import mode
 from refgrad.ops.reductions import sum_dim
 from refgrad.ops.shaping import clone, to_copy, view
 from refgrad.tensor import Tensor
+
+Pending = dict[Node | Edge, Any]
+"""The cotangents on their way, by node; those of outputs other than a node's first, by edge."""
+
+Steps = tuple[tuple[int, Formula], ...]
 
 by_number = attrgetter("number")
 
@@ -36,104 +41,122 @@ def run(
         add what arrives to their `.grad`.
     Raises RuntimeError on reaching a node whose saved values have been freed.
     """
-    targets = None if wanted is None else set(wanted)
-    pending: dict[Edge, Any] = {}
+    pending: Pending = {}
     before = mode.enabled
     mode.enabled = create_graph
     try:
         with np.errstate(all="ignore"):
             for edge, g in roots:
-                _receive(pending, edge, g)
+                key = edge if edge[1] else edge[0]
+                pending[key] = _sum(pending[key], g) if key in pending else g
             nodes, awaited = _discover([edge[0] for edge, _ in roots])
-            if targets is None:
+            if wanted is None:
                 return _visit(nodes, pending, awaited, create_graph=create_graph, keep=keep)
-            needed = _leading_to(nodes, targets)
-            return _visit_some(nodes, pending, targets, needed, create_graph=create_graph, keep=keep)
+            return _visit_some(nodes, pending, set(wanted), create_graph=create_graph, keep=keep)
     finally:
         mode.enabled = before
 
 
 def _visit(
-    nodes: Sequence[Node],
-    pending: dict[Edge, Any],
-    awaited: dict[Node, int],
-    *,
-    create_graph: bool,
-    keep: bool,
+    nodes: Sequence[Node], pending: Pending, awaited: dict[Node, int], *, create_graph: bool, keep: bool
 ) -> Mapping[Edge, Any]:
     """Run every node, and hand each leaf its gradient as soon as all of it has arrived."""
     for leaf in [node for node, count in awaited.items() if not count]:
         _finish(leaf, pending, create_graph)
     for node in nodes:
-        gs = _take(node, pending, create_graph)
-        if gs is not None:
-            _run_node(node, gs, pending, None, create_graph)
-            if not keep:
-                node.free()
-        if awaited:
-            for edge in node.edges:
-                if edge is not None and edge[0] in awaited:
-                    awaited[edge[0]] -= 1
-                    if not awaited[edge[0]]:
-                        _finish(edge[0], pending, create_graph)
+        steps = node.plan.steps
+        if create_graph or steps is None or len(node.metas) > 1 or node.metas[0][1].itemsize == 2:
+            gs = _take(node, pending, create_graph)
+            if gs is not None:
+                _run_node(node, gs, pending, None, create_graph)
+        elif (g := pending.pop(node, None)) is not None:
+            if node.retained:
+                _retain(node, [g], create_graph)
+            _run_steps(node, steps, g, pending)
+        if not keep:
+            node.free()
+        for edge in node.edges:
+            if edge is not None and edge[0].number < 0:
+                leaf = edge[0]
+                awaited[leaf] -= 1
+                if not awaited[leaf]:
+                    _finish(leaf, pending, create_graph)
     return {}
 
 
+def _run_steps(node: Node, steps: Steps, g: Any, pending: Pending) -> None:
+    """What `_run_node` does, without detours, on arrays, where each formula serves one input."""
+    if node.args is None:
+        raise RuntimeError(FREED)
+    edges = node.edges
+    for (position, formula), picked in zip(steps, node.args, strict=True):
+        edge = edges[position]
+        ct = formula(g, *picked)
+        target, nr = edge  # type: ignore[misc]  # a live formula's input has an edge
+        shape, stored = target.metas[nr]
+        if type(ct) is not np.ndarray or ct.shape != shape or ct.dtype is not stored:
+            ct = _fit_array(ct, (shape, stored))
+        key = edge if nr else target
+        if key in pending:
+            ct = _sum(pending[key], ct)
+        pending[key] = ct
+
+
 def _visit_some(
-    nodes: Sequence[Node],
-    pending: dict[Edge, Any],
-    targets: set[Edge],
-    needed: set[Node],
-    *,
-    create_graph: bool,
-    keep: bool,
+    nodes: Sequence[Node], pending: Pending, targets: set[Edge], *, create_graph: bool, keep: bool
 ) -> Mapping[Edge, Any]:
     """Run the nodes that lead to `targets`, and return the cotangents that arrive there."""
-    caught: dict[Edge, Any] = {}
     aims = {node for node, _ in targets}
+    needed = _leading_to(nodes, aims)
+    useful = needed | aims
+    caught: dict[Edge, Any] = {}
     for node in nodes:
         if node in aims:
-            caught.update({edge: pending[edge] for edge in targets if edge[0] is node and edge in pending})
+            caught.update(_arrived(pending, [edge for edge in targets if edge[0] is node]))
         if node in needed:
             gs = _take(node, pending, create_graph)
             if gs is not None:
-                _run_node(node, gs, pending, needed | aims, create_graph)
+                _run_node(node, gs, pending, useful, create_graph)
                 if not keep:
                     node.free()
-    leaves = (edge for edge in targets if isinstance(edge[0], AccumulateGrad) and edge in pending)
-    return {**caught, **{edge: pending[edge] for edge in leaves}}
+    return {**caught, **_arrived(pending, [edge for edge in targets if edge[0].number < 0])}
+
+
+def _arrived(pending: Pending, edges: Sequence[Edge]) -> dict[Edge, Any]:
+    """What has arrived at each of `edges`, where anything has."""
+    return {edge: pending[key] for edge in edges if (key := edge if edge[1] else edge[0]) in pending}
 
 
 def _run_node(
-    node: Node, gs: list[Any], pending: dict[Edge, Any], useful: set[Node] | None, create_graph: bool
+    node: Node, gs: Sequence[Any], pending: Pending, useful: set[Node] | None, create_graph: bool
 ) -> None:
     """Call the formulas of `node` and send what they return along its edges."""
-    if node.args is None:
+    args = node.args
+    if args is None:
         raise RuntimeError(FREED)
-    raw = node.raw and not create_graph
-    fit = _fit_array if raw else _fit_tensor
-    if not raw and not create_graph:
-        gs = [Tensor(g) for g in gs]
-    for rule, args in zip(node.plan.rules, node.args if raw else node.recorded_args(), strict=True):
+    fit = _fit_array
+    if create_graph:
+        args, fit = node.recorded_args(), _fit_tensor
+    edges = node.edges
+    for rule, picked in zip(node.plan.rules, args, strict=True):
         if rule.places is None:
-            edge = node.edges[rule.inputs[0]]
-            if useful is not None and edge[0] not in useful:  # type: ignore[index]
+            edge = edges[rule.inputs[0]]
+            if edge is None or (useful is not None and edge[0] not in useful):
                 continue
-            sent = ((edge, rule.formula(*gs, *args)),)
+            sent = ((edge, rule.formula(*gs, *picked)),)
         else:
-            sent = _several(node, rule, gs, args, useful)
+            sent = _several(node, rule, gs, picked, useful)
         for edge, ct in sent:
-            ct = fit(ct, edge[0].metas[edge[1]])
-            if not raw and not create_graph:
-                ct = ct._array
-            if edge in pending:
-                _receive(pending, edge, ct)
-            else:
-                pending[edge] = ct
+            target, nr = edge
+            ct = fit(ct, target.metas[nr])
+            key = edge if nr else target
+            if key in pending:
+                ct = _sum(pending[key], ct)
+            pending[key] = ct
 
 
 def _several(
-    node: Node, rule: Rule, gs: list[Any], args: tuple[Any, ...], useful: set[Node] | None
+    node: Node, rule: Rule, gs: Sequence[Any], args: tuple[Any, ...], useful: set[Node] | None
 ) -> tuple[tuple[Edge, Any], ...]:
     """The answers of a formula that serves several inputs, for those that want one."""
     inputs = range(len(node.edges)) if node.op.lists else rule.inputs
@@ -146,24 +169,31 @@ def _several(
     return tuple((edge, answers[place]) for edge, place in zip(edges, places, strict=True) if edge is not None)
 
 
-def _take(node: Node, pending: dict[Edge, Any], create_graph: bool) -> list[Any] | None:
-    """The cotangents of the outputs of `node`, or None if none arrived; a missing one is zeros."""
-    if len(node.metas) == 1:
-        g = pending.pop((node, 0), None)
-        if g is None:
-            return None
-        gs = [g]
-    else:
-        gs = [pending.pop((node, nr), None) for nr in range(len(node.metas))]
-        if all(g is None for g in gs):
-            return None
-        gs = [_zeros(meta, create_graph) if g is None else g for g, meta in zip(gs, node.metas, strict=True)]
+def _take(node: Node, pending: Pending, create_graph: bool) -> Sequence[Any] | None:
+    """The cotangents of the outputs of `node`, or None if none arrived; a missing one is zeros.
+
+    Those of half-width floats are widened, so that formulas compute in float32 and their result is rounded
+    once, when it is cast to the operand's dtype.
+    """
+    metas = node.metas
+    gs: Sequence[Any] = [pending.pop((node, nr) if nr else node, None) for nr in range(len(metas))]
+    if all([g is None for g in gs]):
+        return None
+    if len(gs) > 1:
+        gs = [_zeros(meta, create_graph) if g is None else g for g, meta in zip(gs, metas, strict=True)]
     if node.retained:
-        for nr, kept in node.retained.items():
-            retaining = kept()
-            if retaining is not None:
-                store(retaining, gs[nr], create_graph)
+        _retain(node, gs, create_graph)
+    if metas[0][1].itemsize == 2:
+        gs = [to_copy(g, dtype=float32) for g in gs]
     return gs
+
+
+def _retain(node: Node, gs: Sequence[Any], create_graph: bool) -> None:
+    """Give those outputs of `node` that retain their gradient a copy of it."""
+    for nr, kept in (node.retained or {}).items():
+        retaining = kept()
+        if retaining is not None:
+            store(retaining, gs[nr], create_graph)
 
 
 def _zeros(meta: Meta, create_graph: bool) -> Any:
@@ -171,18 +201,15 @@ def _zeros(meta: Meta, create_graph: bool) -> Any:
     return Tensor(zeros) if create_graph else zeros
 
 
-def _receive(pending: dict[Edge, Any], edge: Edge, g: Any) -> None:
-    """Add `g` to what has arrived at `edge`."""
-    held = pending.get(edge)
-    if held is not None:
-        total = held + g
-        g = total if isinstance(total, Tensor | np.ndarray) else np.asarray(total)
-    pending[edge] = g
+def _sum(held: Any, g: Any) -> Any:
+    """What has arrived, and what arrives now; an array also where it has no dimensions."""
+    total = held + g
+    return total if isinstance(total, Tensor | np.ndarray) else np.asarray(total)
 
 
 def _finish(leaf: Node, pending: dict[Edge, Any], create_graph: bool) -> None:
     """Give a leaf the gradient that has arrived."""
-    g = pending.pop((leaf, 0), None)
+    g = pending.pop(leaf, None)
     if g is not None:
         assert isinstance(leaf, AccumulateGrad)
         accumulate(leaf.variable, g, create_graph)
@@ -270,9 +297,8 @@ def _discover(roots: Iterable[Node]) -> tuple[list[Node], dict[Node, int]]:
     return nodes, awaited
 
 
-def _leading_to(nodes: Sequence[Node], targets: set[Edge]) -> set[Node]:
-    """The nodes from which some target is reached; `nodes` come last made first."""
-    aims = {node for node, _ in targets}
+def _leading_to(nodes: Sequence[Node], aims: set[Node]) -> set[Node]:
+    """The nodes from which one of `aims` is reached; `nodes` come last made first."""
     leading: set[Node] = set()
     for node in reversed(nodes):
         if any(edge and (edge[0] in aims or edge[0] in leading) for edge in node.edges):

@@ -1,4 +1,4 @@
-"""The catalogue in words: each op with its signature, its meaning, where it is smooth, and where it has kinks."""
+"""The catalogue in words: each op with its signature, meaning, domain and kinks."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from refgrad import Public
 def signature(op: Public) -> str:
     """The op as one calls it, settings with their defaults."""
     settings = (
-        name if default is inspect.Parameter.empty else f"{name}={default!r}" for name, default in op.settings.items()
+        name if default is inspect.Parameter.empty else f"{name}={default!r}"
+        for name, default in op.settings.items()
     )
     return f"{op.name}({', '.join([*op.inputs, *settings])})"
 
 
 def facts(op: Public) -> Iterator[tuple[str, str]]:
-    """What the catalogue says of the op, each fact with its label; all reals and no kinks go without saying."""
+    """What the catalogue says of the op, each fact with its label; all reals are no fact."""
     yield "meaning", op.facts.meaning if isinstance(op.facts.meaning, str) else op.doc
     if op.facts.domain:
         yield "domain", ", ".join(f"{x} in ({low:g}, {high:g})" for x, (low, high) in op.facts.domain.items())

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
+import traceback
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -97,9 +99,9 @@ def check(
         )
         with Interrupts() as interrupts, leaving(out):
             _stream(plan, out / RUN_FILE, console, interrupts)
-            run = read_run(out / RUN_FILE)
-            write_pages(run, out)
-    raise typer.Exit(_concluded(run, out, console))
+            summary = summarize(read_run(out / RUN_FILE))
+            write_pages(summary, out)
+    raise typer.Exit(_concluded(summary, out, console))
 
 
 def _command(*given: Any) -> str:
@@ -118,25 +120,23 @@ def _stream(plan: Plan, path: Path, console: Console, interrupts: Interrupts) ->
     """Run the campaign to its end, or until it is told to stop, each record written before it is shown."""
     from oracles.campaign import CannotJudge, Progress, campaign
 
-    with RunWriter(path) as writer, live(console) as display, closing(campaign(plan)) as items:
-        started = False
+    with RunWriter(path) as writer, live(console) as display:
+        items = campaign(plan, interrupts.stop)
         try:
             for item in interrupts.items(items):
                 if isinstance(item, Progress):
                     display.progress(item)
-                    continue
-                writer.write(item)
-                started = True
-                display.record(item)
+                else:
+                    writer.write(item)
+                    display.record(item)
         except CannotJudge as error:
-            if not started:
+            if not writer.started:
                 raise
             writer.write(Failure("the campaign", str(error)))
 
 
-def _concluded(run: Run, out: Path, console: Console) -> int:
+def _concluded(summary: Summary, out: Path, console: Console) -> int:
     """Say how the run ended and where its report is; the exit code says the same."""
-    summary = summarize(run)
     for notice in summary.notices:
         console.print(Text(plain(notice), "yellow"), soft_wrap=True)
     style = {"agrees": "bold green", "differs": "bold red", "nothing judged": "bold yellow"}[
@@ -145,9 +145,10 @@ def _concluded(run: Run, out: Path, console: Console) -> int:
     console.print(Text(plain(summary.sentence), style), soft_wrap=True)
     console.print(Text(_counts(summary)), soft_wrap=True)
     console.print(Text(f"report: {out / 'report.html'}"), soft_wrap=True)
-    console.print(Text(f"next:   {_next(run, summary, out)}"), soft_wrap=True)
-    if summary.conclusion == "agrees" and (run.footer is None or run.footer.interrupted):
-        return UNJUDGED if run.footer is None else LEFT
+    console.print(Text(f"next:   {_next(summary, out)}"), soft_wrap=True)
+    footer = summary.run.footer
+    if summary.conclusion == "agrees" and (footer is None or footer.interrupted):
+        return UNJUDGED if footer is None else LEFT
     return CODES[summary.conclusion]
 
 
@@ -156,11 +157,12 @@ def _counts(summary: Summary) -> str:
     return f"{cases}, {summary.judged:,} judged against enclosed truth, {elements} compared"
 
 
-def _next(run: Run, summary: Summary, out: Path) -> str:
+def _next(summary: Summary, out: Path) -> str:
     if summary.findings:
         return line(summary.findings[0].command)
     if summary.conclusion == "agrees":
-        return f"{line(run.header.command, 1000)} with more --examples or a longer --for searches further"
+        command = line(summary.run.header.command, 1000)
+        return f"{command} with more --examples or a longer --for searches further"
     return f"read the reasons and failures in {out / 'report.html'}"
 
 
@@ -211,13 +213,13 @@ def report(
     ] = None,
 ) -> None:
     """Make the report of a run again, from its run file. Exits 0 when it is made, whatever it says."""
-    run = _readable(run_file)
+    summary = summarize(_readable(run_file))
     folder = run_file.parent if out is None else out
     try:
-        write_pages(run, folder)
+        write_pages(summary, folder)
     except ReportError as error:
         fail(UNJUDGED, str(error))
-    _concluded(run, folder, Console(highlight=False))
+    _concluded(summary, folder, Console(highlight=False))
 
 
 @app.command()
@@ -267,5 +269,10 @@ def fail(code: int, message: str) -> NoReturn:
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line. A fault of refgrad itself shows its traceback, and judges nobody."""
+    try:
+        app()
+    except Exception:
+        traceback.print_exc()
+        print("refgrad: this is a fault of refgrad, not of the subject; please report it.", file=sys.stderr)
+        sys.exit(UNJUDGED)

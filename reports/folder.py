@@ -6,18 +6,19 @@ import contextlib
 from pathlib import Path
 
 from reports import html, junit, markdown
-from reports.stream import Run, cannot_write
+from reports.stream import cannot_write
+from reports.summary import Summary
 
 PAGES = {"report.html": html.render, "junit.xml": junit.render, "summary.md": markdown.render}
 
 
-def write_pages(run: Run, folder: Path) -> tuple[Path, ...]:
+def write_pages(summary: Summary, folder: Path) -> tuple[Path, ...]:
     """Make every page of the run in the folder, each replaced whole, never half written.
 
     Raises:
         ReportError: the system refuses to write.
     """
-    return tuple(_write(folder / name, render(run)) for name, render in PAGES.items())
+    return tuple(_write(folder / name, render(summary)) for name, render in PAGES.items())
 
 
 def _write(path: Path, text: str) -> Path:

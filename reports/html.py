@@ -14,8 +14,7 @@ from oracles.records import Finding, Header
 from reports import evidence
 from reports.numbers import short
 from reports.plot import Drawing, drawing
-from reports.stream import Run
-from reports.summary import COMPOSED, row_of, summarize
+from reports.summary import COMPOSED, Summary, row_of
 from reports.text import clip, line, number, plain
 
 TEXT_SHOWN = 20_000
@@ -37,9 +36,9 @@ class Exhibit:
     plot: Drawing | None
 
 
-def render(run: Run) -> str:
+def render(summary: Summary) -> str:
     """The whole page. Equal runs give equal pages."""
-    summary = summarize(run)
+    run = summary.run
     rows = _anchors("op", [row.name for row in summary.rows])
     exhibits = _exhibits(summary.findings, rows)
     return (

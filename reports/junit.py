@@ -6,19 +6,18 @@ from xml.etree import ElementTree as ET
 
 from oracles.records import Finding
 from reports.evidence import as_text, title
-from reports.stream import Run
-from reports.summary import TRUTH, Cell, Row, Summary, row_of, summarize
+from reports.summary import TRUTH, Cell, Row, Summary, row_of
 from reports.text import clip, line, plain
 
 BODY_SHOWN = 4000
 FAULTS = ("differs", "errored")
 
 
-def render(run: Run) -> str:
+def render(summary: Summary) -> str:
     """The XML document as text. Characters that XML cannot hold are spelled out."""
-    summary = summarize(run)
-    cases = [_case(run, summary, row, cell) for row in summary.rows for cell in row.cells]
-    cases += [_incomplete(run, summary)]
+    run = summary.run
+    cases = [_case(summary, row, cell) for row in summary.rows for cell in row.cells]
+    cases += [_incomplete(summary)]
     suite = ET.Element(
         "testsuite",
         name=f"refgrad {line(run.header.subject)}",
@@ -36,8 +35,8 @@ def render(run: Run) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(document, encoding="unicode") + "\n"
 
 
-def _case(run: Run, summary: Summary, row: Row, cell: Cell) -> ET.Element:
-    case = _testcase(run, row.name, cell.oracle)
+def _case(summary: Summary, row: Row, cell: Cell) -> ET.Element:
+    case = _testcase(summary, row.name, cell.oracle)
     findings = [f for f in summary.findings if row_of(f) == row.name and blames(f, cell.oracle)]
     if findings:
         more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
@@ -49,9 +48,9 @@ def _case(run: Run, summary: Summary, row: Row, cell: Cell) -> ET.Element:
     return case
 
 
-def _testcase(run: Run, op: str, oracle: str) -> ET.Element:
+def _testcase(summary: Summary, op: str, oracle: str) -> ET.Element:
     return ET.Element(
-        "testcase", classname=f"refgrad.{line(run.header.subject)}.{line(op)}", name=line(oracle)
+        "testcase", classname=f"refgrad.{line(summary.run.header.subject)}.{line(op)}", name=line(oracle)
     )
 
 
@@ -70,11 +69,14 @@ def _letter(finding: Finding) -> str:
     return plain("\n\n".join(clip(part, BODY_SHOWN) for part in parts if part))
 
 
-def _incomplete(run: Run, summary: Summary) -> ET.Element:
-    """One test case for the run itself: an error when a part of it could not be judged."""
-    case = _testcase(run, "run", "complete")
-    if summary.notices or summary.conclusion == "nothing judged":
-        error = ET.SubElement(case, "error", message=line((*summary.notices, summary.sentence)[0]))
-        failures = [f"{failure.where}: {failure.message}" for failure in run.failures]
-        error.text = plain("\n".join(clip(text, BODY_SHOWN) for text in (*summary.notices, *failures)))
+def _incomplete(summary: Summary) -> ET.Element:
+    """One test case for the run itself: an error when it did not end, or judged nothing; failures are told."""
+    case = _testcase(summary, "run", "complete")
+    said = [*summary.notices, *(f"{failure.where}: {failure.message}" for failure in summary.run.failures)]
+    text = plain("\n".join(clip(sentence, BODY_SHOWN) for sentence in said))
+    footer = summary.run.footer
+    if footer is None or footer.interrupted or summary.run.problems or summary.conclusion == "nothing judged":
+        ET.SubElement(case, "error", message=line((*summary.notices, summary.sentence)[0])).text = text
+    elif text:
+        ET.SubElement(case, "system-out").text = text
     return case

@@ -67,7 +67,7 @@ def announced(finding: Finding) -> str:
 
 def unjudged(failure: Failure) -> str:
     """A failure in one line."""
-    return f"not judged: {line(failure.where)}: {line(failure.message)}"
+    return f"{line(failure.where)}: {line(failure.message)}"
 
 
 class Lines:

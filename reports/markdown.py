@@ -9,7 +9,7 @@ from oracles.records import Finding
 from reports.evidence import Piece, title
 from reports.html import again
 from reports.stream import Run
-from reports.summary import Row, Summary, summarize
+from reports.summary import Row, Summary
 from reports.text import line, number, plain
 
 FINDINGS_SHOWN = 20
@@ -19,10 +19,9 @@ SPECIAL = re.compile(r"[^\w\s,.;:/=+±…–-]|_|:(?!\s)|(?<=www)\.", re.IGNOREC
 STAMPS = {"agrees": "No fault found", "differs": "Faults found", "nothing judged": "Could not judge"}
 
 
-def render(run: Run) -> str:
+def render(summary: Summary) -> str:
     """The summary as Markdown; nothing from the run can act as markup."""
-    summary = summarize(run)
-    return "\n".join([*_head(run, summary), *_findings(summary), *_rows(summary), *_tail(run)]) + "\n"
+    return "\n".join([*_head(summary), *_findings(summary), *_rows(summary), *_tail(summary.run)]) + "\n"
 
 
 def entities(text: str) -> str:
@@ -47,8 +46,8 @@ def fenced(text: str) -> str:
     return f"{fence}\n{body}\n{fence}"
 
 
-def _head(run: Run, summary: Summary) -> Iterator[str]:
-    yield f"## {STAMPS[summary.conclusion]}: refgrad on {escape(run.header.subject, 80)}\n"
+def _head(summary: Summary) -> Iterator[str]:
+    yield f"## {STAMPS[summary.conclusion]}: refgrad on {escape(summary.run.header.subject, 80)}\n"
     yield f"{escape(summary.sentence)}\n"
     for notice in summary.notices:
         yield f"> {escape(notice)}\n"

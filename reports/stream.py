@@ -36,21 +36,27 @@ def cannot_write(path: Path, error: OSError) -> ReportError:
 class RunWriter:
     """Appends records to a run file, each at once in the file, so that a crash loses nothing found before it.
 
+    An older run in the file stays until the first record comes: a subject that does not start costs nothing.
+
     Raises:
         ReportError: from the constructor, `write` and `close`, when the system refuses.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.started = False
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("wb", buffering=0)
+            self._file = path.open("ab", buffering=0)
         except OSError as error:
             raise cannot_write(path, error) from error
 
     def write(self, record: Record) -> None:
         """Append one record as one line."""
         try:
+            if not self.started and self._file.tell():
+                self._file.truncate(0)
+            self.started = True
             rest = memoryview(_encoder.encode(record) + b"\n")
             while rest:
                 rest = rest[self._file.write(rest) :]

@@ -73,8 +73,9 @@ class Reason:
 
 @dataclass(frozen=True)
 class Summary:
-    """The run in numbers. `findings` are sorted, the gravest first; `rows` follow their findings."""
+    """A run in numbers. `findings` are sorted, the gravest first; `rows` follow their findings."""
 
+    run: Run
     conclusion: Conclusion
     sentence: str
     notices: tuple[str, ...]
@@ -88,7 +89,6 @@ class Summary:
     dtypes: tuple[tuple[str, int], ...]
     orders: tuple[tuple[int, int], ...]
     unreached: tuple[str, ...]
-    interrupted: bool
 
 
 def summarize(run: Run) -> Summary:
@@ -101,11 +101,11 @@ def summarize(run: Run) -> Summary:
     unproven = 0 if findings else sum(c.outcomes.get("differs", 0) for c in totals if c.oracle == TRUTH)
     conclusion: Conclusion = "differs" if findings or unproven else "agrees" if judged else "nothing judged"
     reached = {op for case in run.cases for op in case.ops}
-    interrupted = run.footer is not None and run.footer.interrupted
     return Summary(
+        run=run,
         conclusion=conclusion,
         sentence=_sentence(conclusion, run, findings, judged, unproven),
-        notices=_notices(run, interrupted),
+        notices=_notices(run),
         cases=len(run.cases),
         judged=judged,
         elements=sum(case.elements for case in run.cases),
@@ -116,7 +116,6 @@ def summarize(run: Run) -> Summary:
         dtypes=_counted(case.dtype for case in run.cases),
         orders=_counted(case.order for case in run.cases),
         unreached=tuple(sorted(set(run.header.ops) - reached)),
-        interrupted=interrupted,
     )
 
 
@@ -235,9 +234,9 @@ def _blamed(findings: tuple[Finding, ...]) -> list[str]:
     return (ops if len(ops) <= 3 else [f"{len(ops)} ops"]) + walk
 
 
-def _notices(run: Run, interrupted: bool) -> tuple[str, ...]:
+def _notices(run: Run) -> tuple[str, ...]:
     notices = list(run.problems)
-    if interrupted:
+    if run.footer is not None and run.footer.interrupted:
         notices.append(
             "The run was interrupted: what was found until then is shown, the rest was not searched."
         )

@@ -7,7 +7,7 @@ forms decide how wide a budget is and never where the truth lies; a test proves 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -15,22 +15,36 @@ import sympy
 
 from oracles.exact.lowering import Derived, lower
 
-FORMS: dict[str, dict[str, str]] = {
-    "exp": {"x": "y"},
-    "log": {"x": "1/x"},
-    "sigmoid": {"x": "y*(1 - y)"},
-    "tanh": {"x": "1 - y*y"},
-    "div": {"a": "1/b", "b": "-(y/b)"},
-    "pow": {"a": "exponent*a**(exponent - 1)", "exponent": "y*log(a)"},
+FORMS: dict[str, tuple[dict[str, str], ...]] = {
+    "exp": ({"x": "y"},),
+    "log": ({"x": "1/x"},),
+    "sigmoid": ({"x": "y*(1 - y)"},),
+    "tanh": ({"x": "1 - y*y"}, {"x": "1/cosh(x)**2"}),
+    "div": ({"a": "1/b", "b": "-(y/b)"}, {"a": "1/b", "b": "-(a/b**2)"}),
+    "reciprocal": ({"x": "-(y*y)"},),
+    "pow": ({"a": "exponent*a**(exponent - 1)", "exponent": "y*log(a)"},),
 }
-"""By op and input, over `y` (the rounded output) and the inputs. What is not listed has SymPy's own form."""
+"""By op, the forms that sound libraries use; by input, over `y` (the rounded output) and the inputs.
+
+An input that a form does not list has SymPy's own form. PyTorch and JAX reuse the outputs of tanh and
+div; HIPS autograd divides by cosh(x)**2 and b**2.
+"""
+
+
+def variants(ops: Iterable[str]) -> int:
+    """In how many ways a program of these ops must be run to meet every form once."""
+    return max((len(FORMS.get(op, ((),))) for op in ops), default=1)
 
 
 @cache
-def form(op: str, f: Derived) -> Sequence[Callable[..., Any]]:
-    """One function of (y, *inputs) for each input of the op: its slope as libraries compute it."""
+def form(op: str, f: Derived, variant: int) -> Sequence[Callable[..., Any]]:
+    """One function of (y, *inputs) for each input of the op: its slope as libraries compute it.
+
+    `variant` chooses among the op's forms; one with fewer has its last.
+    """
     y = sympy.Symbol("y", real=True)
-    listed = FORMS.get(op, {})
+    forms = FORMS.get(op, ({},))
+    listed = forms[min(variant, len(forms) - 1)]
     slopes = [
         f.read(listed[name], "y", evaluate=bool(f.fixed)) if name in listed else slope
         for name, slope in zip(f.names, f.slopes, strict=True)

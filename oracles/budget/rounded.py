@@ -95,6 +95,14 @@ class Rounded:
         """The square root; its slope is taken from the rounded result, as libraries do."""
         return self.arena.make(self.ball.sqrt(), CLASSES["sqrt"], (self,), lambda g, y, x: (g / (2 * y),))
 
+    def cosh(self) -> Rounded:
+        """The hyperbolic cosine."""
+        return self.arena.make(self.ball.cosh(), CLASSES["cosh"], (self,), lambda g, y, x: (g * x.sinh(),))
+
+    def sinh(self) -> Rounded:
+        """The hyperbolic sine."""
+        return self.arena.make(self.ball.sinh(), CLASSES["sinh"], (self,), lambda g, y, x: (g * x.cosh(),))
+
     def tanh(self) -> Rounded:
         """The hyperbolic tangent."""
         return self.arena.make(self.ball.tanh(), CLASSES["tanh"], (self,), lambda g, y, x: (g * (1 - y * y),))
@@ -112,16 +120,24 @@ class Rounding:
 
     `recording` keeps how values came to be, which a further reverse sweep needs. `touched` counts the decisions that
     rounding may take either way; a slope there is the likelier side's, or, when `wide`, all between both. `special` maps an op to an
-    evaluation in this algebra that stands in for its meaning.
+    evaluation in this algebra that stands in for its meaning, and `variant` chooses among the forms of its slopes.
     """
 
-    def __init__(self, precision: Precision, special: Mapping[str, Callable[..., Any]], wide: bool = False) -> None:
+    def __init__(
+        self,
+        precision: Precision,
+        special: Mapping[str, Callable[..., Any]],
+        wide: bool = False,
+        variant: int = 0,
+    ) -> None:
+        self.variant = variant
         self.special = special
         self.u = precision.u
         self.bits = precision.bits
         self.big = arb(precision.big)
         self.blocks: list[Block] = []
         self.recording = True
+        self.forward = True
         self.wide = wide
         self.touched = 0
         self._noise = {c: arb(1, c * self.u) for c in {0, *CLASSES.values()}}
@@ -151,12 +167,13 @@ class Rounding:
     def make(self, exact: arb, c: int, parents: Sequence[Rounded], pull: Pull) -> Rounded:
         """A new value, within c * u of `exact`, whose cotangent `pull(g, y, *parents)` gives to its parents.
 
-        A correctly rounded operation whose result fits the dtype's significand makes no error.
+        Going forward, a correctly rounded operation whose result fits the dtype's significand makes no error. Going
+        back it may: g*(a/b) and (g*a)/b are both sound, and only one of them may be exact.
 
         Raises:
             Overflow: the value may exceed the dtype's range, or is not finite.
         """
-        if c and not (c == CORRECT and exact.is_exact() and exact.bits() <= self.bits):
+        if c and not (c == CORRECT and self.forward and exact.is_exact() and exact.bits() <= self.bits):
             exact = exact * self._noise[c] + self._floor
         if not abs(exact) < self.big:
             raise Overflow("an intermediate value may overflow or reach a pole")
@@ -179,7 +196,7 @@ class Rounding:
             return f.value(*xs)
         if f.stepped:
             self._decide(f, xs)
-        partials = form(op, f)
+        partials = form(op, f, self.variant)
 
         def pull(g: Rounded, y: Rounded, *xs: Rounded) -> list[Rounded | None]:
             return [_scaled(g, p(y, *xs)) if x.needs else None for p, x in zip(partials, xs, strict=True)]
@@ -266,6 +283,7 @@ class Rounding:
 
     def sweep(self, outputs: Sequence[Rounded], cotangents: Sequence[Rounded], leaves: Sequence[Rounded]) -> list[Rounded | None]:
         """One reverse sweep in rounded arithmetic: the cotangent of every leaf, None where no path leads."""
+        self.forward = False
         arriving: dict[Rounded, list[Rounded]] = {}
         for y, g in zip(outputs, cotangents, strict=True):
             arriving.setdefault(y, []).append(g)

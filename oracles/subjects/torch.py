@@ -30,7 +30,6 @@ def _to_numpy(torch: Any, tensor: Any) -> NDArray:
 subject = TorchLike(
     "torch",
     "torch",
-    layouts=("contiguous", "transposed", "strided"),  # its tensors hold no negative strides
     from_numpy=_from_numpy,
     to_numpy=_to_numpy,
     prepare=lambda torch: torch.set_num_threads(1),

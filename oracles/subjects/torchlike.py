@@ -46,7 +46,7 @@ class TorchLike:
         *,
         ops: Mapping[str, Callable[..., Any] | str] | None = None,
         dtypes: Sequence[str] = ("float16", "bfloat16", "float32", "float64"),
-        layouts: Sequence[str] = ("contiguous", "transposed", "strided", "reversed"),
+        layouts: Sequence[str] = ("contiguous", "transposed", "strided"),  # PyTorch has no negative strides
         from_numpy: Callable[[Any, NDArray], Any] = from_numpy,
         to_numpy: Callable[[Any, Any], NDArray] = to_numpy,
         prepare: Callable[[Any], None] = lambda module: None,

@@ -66,7 +66,7 @@ def pow_scalar(x: Array, *, exponent: float) -> Any:
 
 @op(
     Facts("a**exponent", domain={"a": (0, inf)}),
-    a=lambda g, a, exponent: where(exponent == 0, 0.0, g * (exponent * pow(a, exponent - 1))),
+    a=lambda g, a, exponent, y: where(exponent == 0, 0.0, g * (exponent * pow(a, exponent - 1))),  # y: as PyTorch
     exponent=lambda g, a, exponent, y: by_exponent(g, a, exponent, y),
     dtypes=COMMON,
     node="PowBackward1",

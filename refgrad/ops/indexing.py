@@ -85,7 +85,7 @@ def subscript(input: Tensor, given: Any) -> Any:
             out = selected(out, dim, item, taken)
             taken += 1
         elif isinstance(item, slice):
-            out = sliced(out, dim, item)
+            out = sliced(out, dim, item, alone=not isinstance(given, tuple))
             dim, taken = dim + 1, taken + 1
         elif item is None:
             out = apply(unsqueeze, (out,), {"dim": dim})
@@ -135,13 +135,13 @@ def selected(x: Tensor, dim: int, item: int, named: int) -> Tensor:
     return apply(select, (x,), {"dim": dim, "index": item % size})  # type: ignore[no-any-return]
 
 
-def sliced(x: Tensor, dim: int, item: slice) -> Tensor:
-    """`x` at the places of a slice along `dim`; itself for a slice that leaves nothing out and says so."""
+def sliced(x: Tensor, dim: int, item: slice, *, alone: bool) -> Tensor:
+    """`x` at the places of a slice along `dim`; beside others, a slice of all is no op."""
     if item.step is not None and int(item.step) < 0:
         raise ValueError("step must be greater than zero")
     size = x._array.shape[dim]
     start, end, step = item.indices(size)
-    if item.stop is None and start == 0 and step == 1:
+    if not alone and item.start in (None, 0) and (item.stop is None or item.stop >= size) and step == 1:
         return x
     return apply(slice_, (x,), {"dim": dim, "start": start, "end": max(start, end), "step": step})  # type: ignore[no-any-return]
 

@@ -27,7 +27,7 @@ def sum_all(x: Array) -> Any:
 
 @op(x=lambda g, x_shape, dim, keepdim: expand(restore(g, x_shape, dim), shape=x_shape), node="SumBackward1")
 def sum_dim(x: Array, *, dim: Shape, keepdim: bool = False) -> Any:
-    return np.sum(x, axis=dim, keepdims=keepdim, dtype=WIDER.get(x.dtype.kind))
+    return np.sum(x, axis=dim if x.ndim else (), keepdims=keepdim, dtype=WIDER.get(x.dtype.kind))
 
 
 @op(

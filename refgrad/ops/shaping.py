@@ -72,12 +72,12 @@ def squeeze(x: Array) -> Any:
 
 @op(x=lambda g, x_shape, dim: view(g, shape=x_shape), dtypes=MOVES, node="SqueezeBackward1")
 def squeeze_dim(x: Array, *, dim: int) -> Any:
-    return np.squeeze(x, dim)
+    return without(x, (dim,))
 
 
 @op(x=lambda g, x_shape, dim: view(g, shape=x_shape), dtypes=MOVES, node="SqueezeBackward2")
 def squeeze_dims(x: Array, *, dim: Shape) -> Any:
-    return np.squeeze(x, dim)
+    return without(x, dim)
 
 
 @op(x=lambda g, x_shape, dim: view(g, shape=x_shape), dtypes=MOVES, node="SqueezeBackward4")
@@ -87,7 +87,7 @@ def squeeze_in_place(x: Array, *, dim: int) -> Any:
 
 @op(x=lambda g, dims: flip(g, dims=dims), dtypes=MOVES)
 def flip(x: Array, *, dims: Shape) -> Any:
-    return np.flip(x, dims)
+    return np.flip(x, dims if np.ndim(x) else ())
 
 
 @op(tensors=lambda g, tensors_shapes, dim: split(g, tensors_shapes, dim), dtypes=MOVES)
@@ -116,6 +116,11 @@ def slice_backward(x: Array, *, shape: Shape, dim: int, start: int, end: int, st
     out = np.zeros(shape, x.dtype)
     out[(slice(None),) * dim + (slice(start, end, step),)] = x
     return out
+
+
+def without(x: Array, dim: Shape) -> Any:
+    """`x` without those of the dimensions `dim` whose size is 1."""
+    return np.squeeze(x, tuple(d for d in dim if np.ndim(x) and x.shape[d] == 1))
 
 
 def inverse(dims: Shape) -> Shape:

@@ -1,17 +1,20 @@
 """The command line: what it passes on, what it writes, what it says, and how it exits."""
 
-import os
 import signal
 import sys
 import types
 from dataclasses import dataclass
+from inspect import Parameter
+from math import inf
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from oracles.records import Footer
-from reports.cli import app, duration
+from refgrad import Public, catalogue
+from refgrad.op import Facts
+from reports.cli import app, duration, main
 from reports.stream import RUN_FILE, read_run
 
 
@@ -26,7 +29,7 @@ class Progress:
 
 
 class Judges(types.ModuleType):
-    """Stands for `oracles.campaign`: yields `script`, in which a callable is called where the campaign would be busy.
+    """Stands for `oracles.campaign`: yields `script`, in which a callable is what keeps it busy.
 
     A KeyboardInterrupt there ends the search as the real campaign does: with a footer that says so.
     """
@@ -36,7 +39,7 @@ class Judges(types.ModuleType):
     class UsageError(Exception):
         """A mistake in the command."""
 
-    class CannotJudge(Exception):
+    class CannotJudge(Exception):  # noqa: N818
         """The subject or the judges cannot run."""
 
     def __init__(self):
@@ -51,19 +54,19 @@ class Judges(types.ModuleType):
         self.planned = given
         return given
 
-    def campaign(self, plan):
-        """Yield the script."""
-        found = 0
+    def campaign(self, plan, stop):
+        """Yield the script until it ends or is told to stop."""
         try:
             for item in self.script:
-                try:
-                    if callable(item):
+                if callable(item):
+                    try:
                         item()
-                    else:
-                        found += type(item).__name__ == "Finding"
-                        yield item
-                except KeyboardInterrupt:
-                    yield Footer(0, 0, found, 1.0, interrupted=True)
+                    except KeyboardInterrupt:
+                        stop.set()
+                else:
+                    yield item
+                if stop.is_set():
+                    yield Footer(0, 0, 0, 1.0, interrupted=True)
                     return
         finally:
             self.closed = True
@@ -72,15 +75,6 @@ class Judges(types.ModuleType):
         """Answer with the status that the test wants."""
         self.planned = (finding, subject_file)
         return types.SimpleNamespace(status=self.status, message="the gradient is 0.5")
-
-    def catalogue(self):
-        """Two ops, one with every field."""
-        yield types.SimpleNamespace(
-            name="log", signature="log(x)", meaning="log(x)", domain="x in (0, oo)", kinks="none"
-        )
-        yield types.SimpleNamespace(
-            name="cat", signature="cat(tensors, dim=0)", meaning="", domain="", kinks=""
-        )
 
 
 @pytest.fixture
@@ -117,7 +111,12 @@ def test_agreement_exits_0_and_writes_everything(judges, build, out):
     ]
     result = refgrad("check", "tinytape", "--out", out)
     assert result.exit_code == 0
-    assert sorted(os.listdir(out)) == ["junit.xml", "report.html", "run.jsonl", "summary.md"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "junit.xml",
+        "report.html",
+        "run.jsonl",
+        "summary.md",
+    ]
     assert "tinytape agrees with the enclosed truth in every one of the 1 case judged." in result.output
     assert f"report: {out / 'report.html'}" in result.output
     assert judges.closed
@@ -125,7 +124,7 @@ def test_agreement_exits_0_and_writes_everything(judges, build, out):
 
 
 def test_findings_exit_1_and_are_printed_as_they_come(judges, build, out):
-    """A finding is printed with its command before the conclusion, and the next step is to replay the gravest."""
+    """A finding is printed with its command before the conclusion, and the next step is to replay it."""
     judges.script = [build.header(), build.finding(), Footer(1, 1, 1, 1.0)]
     result = refgrad("check", "tinytape", "--out", out)
     assert result.exit_code == 1
@@ -140,7 +139,7 @@ def test_nothing_judged_exits_3(judges, build, out):
     judges.script = [build.header(), build.Failure("worker 1", "no such module"), Footer(0, 0, 0, 0.1)]
     result = refgrad("check", "tinytape", "--out", out)
     assert result.exit_code == 3
-    assert "not judged: worker 1: no such module" in result.output
+    assert "worker 1: no such module" in result.output
 
 
 def test_a_campaign_that_just_ends_exits_3(judges, build, out):
@@ -234,8 +233,19 @@ def test_a_subject_that_cannot_start_exits_3(judges, out):
     assert (result.exit_code, result.stderr) == (3, "refgrad: tinytape does not start: ImportError\n")
 
 
+def test_a_subject_that_cannot_start_costs_no_older_run(judges, run_file):
+    """The run of an earlier command stays whole until the next one records something."""
+    before = run_file.read_bytes()
+    judges.script = [raising(judges.CannotJudge("gone"))]
+    assert refgrad("check", "tinytape", "--out", run_file.parent).exit_code == 3
+    assert run_file.read_bytes() == before
+    judges.script = [read_run(run_file).header]
+    refgrad("check", "tinytape", "--out", run_file.parent)
+    assert read_run(run_file).findings == ()
+
+
 def test_judges_that_give_up_keep_what_they_found(judges, build, out):
-    """When a campaign gives up midway its findings still make a report, with the reason among the failures."""
+    """When a campaign gives up midway its findings make a report, with the reason as a failure."""
     judges.script = [build.header(), build.finding(), raising(judges.CannotJudge("the worker keeps dying"))]
     assert refgrad("check", "tinytape", "--out", out).exit_code == 1
     assert [f.message for f in read_run(out / RUN_FILE).failures] == ["the worker keeps dying"]
@@ -261,6 +271,18 @@ def test_a_fault_of_our_own_keeps_its_traceback_and_the_run(judges, build, out):
         refgrad("check", "tinytape", "--out", out)
     assert len(read_run(out / RUN_FILE).findings) == 1
     assert judges.closed
+
+
+def test_a_fault_of_our_own_is_no_finding(judges, out, monkeypatch, capsys):
+    """As a command, refgrad exits 3 on an error of its own, because 1 would accuse the subject."""
+    judges.script = [raising(ZeroDivisionError("ours"))]
+    monkeypatch.setattr(sys, "argv", ["refgrad", "check", "tinytape", "--out", str(out)])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 3
+    said = capsys.readouterr().err
+    assert "ZeroDivisionError: ours" in said
+    assert "a fault of refgrad, not of the subject" in said
 
 
 @pytest.mark.parametrize(
@@ -388,7 +410,7 @@ def test_report_of_what_is_no_run_exits_2(tmp_path):
     result = refgrad("report", tmp_path / "notes.txt")
     assert result.exit_code == 2
     assert "is no refgrad run" in result.stderr
-    assert os.listdir(tmp_path) == ["notes.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
 def test_report_into_a_file_exits_3(run_file):
@@ -398,13 +420,30 @@ def test_report_into_a_file_exits_3(run_file):
     assert "cannot write" in result.stderr
 
 
-def test_ops_prints_the_catalogue(judges):
+def test_ops_prints_the_catalogue(monkeypatch):
     """Each op has its signature and the facts that it has, and the last line counts them."""
+    log = Public(
+        "log", ("x",), {}, Facts("log(x)", domain={"x": (0, inf)}), (), print, "log(x), elementwise."
+    )
+    settings = {"min": None, "shape": Parameter.empty}
+    clamp = Public(
+        "clamp", ("x",), settings, Facts(None, kinks={"x": (-1.0, 0.5)}), (), print, "x between bounds."
+    )
+    monkeypatch.setattr("refgrad.catalogue", lambda: {op.name: op for op in (log, clamp)})
     result = refgrad("ops")
     assert result.exit_code == 0
     assert result.output == (
-        "log(x)\n  meaning  log(x)\n  domain   x in (0, oo)\n  kinks    none\ncat(tensors, dim=0)\n2 ops\n"
+        "log(x)\n  meaning  log(x)\n  domain   x in (0, inf)\n"
+        "clamp(x, min=None, shape)\n  meaning  x between bounds.\n  kinks    x at -1, 0.5\n"
+        "2 ops\n"
     )
+
+
+def test_ops_knows_every_op():
+    """The real catalogue prints, every op on a line of its own."""
+    lines = refgrad("ops").output.splitlines()
+    assert [name for name in catalogue() if not any(at.startswith(f"{name}(") for at in lines)] == []
+    assert lines[-1] == f"{len(catalogue())} ops"
 
 
 def test_help_needs_no_judges(monkeypatch):

@@ -53,7 +53,7 @@ def test_titles_of_rarer_faults(build, changes, sentence):
 
 
 def test_a_table_marks_the_worst_element(build):
-    """Each element stands beside the truth and the other judges, and only an error beyond its budget is wrong."""
+    """Each element stands beside the truth and the other judges; only an error beyond its budget is wrong."""
     elements = table(build.finding().comparisons[0]).elements
     assert [(e.index, e.got, e.budgets, e.worst, e.wrong) for e in elements] == [
         ("[0]", "0.5", "4.93e5", True, True),
@@ -73,7 +73,7 @@ def test_a_large_table_shows_the_worst_elements(build):
 
 
 def test_witnesses_are_held_to_the_truth(build):
-    """PyTorch within the budget agrees with the truth, a poor estimate differs from it, laws have no number."""
+    """PyTorch within the budget agrees with the truth, a poor estimate differs, laws have no number."""
     stand = {w.name: (w.says, w.stands, w.outcome) for w in witnesses(build.finding())}
     assert stand == {
         "exact": ("0.70710678118654752", "is the enclosed truth", "differs"),

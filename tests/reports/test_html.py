@@ -3,12 +3,20 @@
 import re
 from collections import Counter
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import pytest
 
-from reports.html import again, render
+from reports import html
+from reports.html import again
+from reports.summary import summarize
 
 VOID = {"meta", "br", "wbr", "line", "link", "img", "input", "hr"}
+
+
+def render(run):
+    """The page of a run."""
+    return html.render(summarize(run))
 
 
 class Page(HTMLParser):
@@ -22,6 +30,7 @@ class Page(HTMLParser):
         self.errors += self.open
 
     def handle_starttag(self, tag, attrs):
+        """Note the tag, and that it is open unless it has no end."""
         self.tags.append((tag, dict(attrs)))
         names = [name for name, _ in attrs]
         if len(set(names)) < len(names):
@@ -30,21 +39,26 @@ class Page(HTMLParser):
             self.open.append(tag)
 
     def handle_startendtag(self, tag, attrs):
+        """Note the tag."""
         self.tags.append((tag, dict(attrs)))
 
     def handle_endtag(self, tag):
+        """Close the last open tag, which must be this one."""
         if not self.open or self.open.pop() != tag:
             self.errors.append(f"</{tag}> at {self.getpos()}")
 
     def handle_data(self, data):
+        """Note the text."""
         self.texts.append(data)
 
     @property
     def ids(self):
+        """Every id, in order."""
         return [attrs["id"] for _, attrs in self.tags if "id" in attrs]
 
     @property
     def text(self):
+        """All text with single spaces."""
         return " ".join(" ".join(self.texts).split())
 
 
@@ -107,7 +121,7 @@ def test_what_scrolls_takes_the_keyboard(page):
     assert focusable == boxes
     levels = [int(t[1]) for t, _ in page.tags if re.fullmatch("h[1-6]", t)]
     assert levels[0] == 1
-    assert all(later <= earlier + 1 for earlier, later in zip(levels, levels[1:], strict=False))
+    assert all(later <= earlier + 1 for earlier, later in pairwise(levels))
 
 
 def test_pages_are_small(build):
@@ -133,7 +147,7 @@ def test_hostile_text_is_shown_and_does_nothing(build):
 
 
 def test_a_finding_shows_all_that_a_stranger_needs(build):
-    """Claim, program, numbers in ulps and budgets, enclosure, judges, plot, command and script are on the page."""
+    """Claim, program, numbers in ulps and budgets, enclosure, judges, plot, command and script are there."""
     page = Page(render(build.run(build.header(), build.finding(plot=build.plot()))))
     for part in (
         "Gradient of x in std is wrong: expected 0.70710678118654752 , got 0.5",

@@ -4,11 +4,12 @@ import re
 from xml.etree import ElementTree as ET
 
 from reports import junit, markdown
+from reports.summary import summarize
 
 
 def suite(run):
     """The test suite that a CI system would read."""
-    return ET.fromstring(junit.render(run)).find("testsuite")
+    return ET.fromstring(junit.render(summarize(run))).find("testsuite")
 
 
 def cases(run):
@@ -53,24 +54,29 @@ def test_unsupported_ops_are_skipped_with_their_counts(build):
 
 
 def test_a_run_that_could_not_judge_is_an_error(build):
-    """Nothing judged, a cut-off or a failure is an error of the run's own test case."""
+    """Nothing judged or a cut-off is an error of the run's own test case; a failure alone is only told there."""
     nothing = cases(build.run(build.header(), build.Footer(0, 0, 0, 0.1)))[("run", "complete")]
     assert "Nothing can be said" in nothing.find("error").get("message")
-    failed = build.run(build.header(), build.judged(1, ("add",)), build.Failure("worker 2", "killed"))
-    assert "worker 2: killed" in cases(failed)[("run", "complete")].find("error").text
+    records = [build.header(), build.judged(1, ("add",)), build.Failure("worker 2", "killed")]
+    cut_off = cases(build.run(*records))[("run", "complete")]
+    assert "worker 2: killed" in cut_off.find("error").text
+    whole = cases(build.run(*records, build.Footer(1, 1, 0, 0.1)))[("run", "complete")]
+    assert whole.find("error") is None
+    assert "worker 2: killed" in whole.find("system-out").text
 
 
 def test_hostile_text_stays_text_in_xml(build):
     """The rich run is well-formed XML without characters that XML forbids, equal each time."""
-    text = junit.render(build.run())
+    text = junit.render(summarize(build.run()))
     assert ET.fromstring(text).find("testsuite").get("tests") == str(text.count("<testcase"))
     assert not re.search("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", text)
-    assert text == junit.render(build.run())
+    assert text == junit.render(summarize(build.run()))
 
 
 def test_markdown_says_what_matters_first(build):
     """The summary leads with the conclusion and has the finding, its command, and the table of ops."""
-    text = markdown.render(build.run(build.header(), build.judged(1, ("add",)), build.finding()))
+    run = build.run(build.header(), build.judged(1, ("add",)), build.finding())
+    text = markdown.render(summarize(run))
     lines = text.splitlines()
     assert lines[0] == "## Faults found: refgrad on tinytape"
     assert lines[2].startswith("tinytape is wrong: 1 distinct fault in std")
@@ -80,8 +86,8 @@ def test_markdown_says_what_matters_first(build):
 
 
 def test_hostile_text_stays_text_in_markdown(build):
-    """Outside code blocks no character from the run can act as Markdown or HTML, and table rows keep their shape."""
-    text = markdown.render(build.run())
+    """Outside code blocks nothing from the run acts as Markdown or HTML, and table rows keep their shape."""
+    text = markdown.render(summarize(build.run()))
     outside = re.sub(r"^(`{3,})\n.*?\n\1$", "", text, flags=re.DOTALL | re.MULTILINE)
     assert not re.search(r"<(?!/?code>)", outside)
     assert "javascript:" not in outside
@@ -99,7 +105,7 @@ def test_a_fence_outlasts_the_fences_inside():
 def test_long_runs_stay_short(build):
     """Hundreds of findings and ops are cut, and the summary says how many are left out."""
     findings = [build.finding(f"f{i:03}", f"op{i:03}") for i in range(200)]
-    text = markdown.render(build.run(build.header(), *findings))
+    text = markdown.render(summarize(build.run(build.header(), *findings)))
     assert "180 more are in report.html" in text
     assert "140 more rows are in report.html" in text
     assert len(text) < 30_000

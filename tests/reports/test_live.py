@@ -67,4 +67,4 @@ def test_the_bar_shows_counts_and_findings_above_it(build):
     assert "1 finding  softmax float32" in shown
     assert "std-x-7f3a: Gradient of `x` in `std` is wrong" in shown
     assert "  refgrad replay std-x-7f3a" in shown
-    assert "not judged: worker 2: killed" in shown
+    assert "worker 2: killed" in shown

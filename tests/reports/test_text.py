@@ -68,7 +68,8 @@ def test_short(given, shown):
 def test_badness_orders_errors():
     """Errors are ordered from no number over size, whatever the sign, to nan."""
     ordered = ["", "0", "-0.5", "2", "1e400", "inf", "nan"]
-    assert sorted(reversed(ordered), key=badness) == ordered
+    shuffled = ordered[::-1]
+    assert sorted(shuffled, key=badness) == ordered
 
 
 @pytest.mark.parametrize(
@@ -85,5 +86,5 @@ def test_badness_orders_errors():
     ],
 )
 def test_inside(value, middle, allowances, expected):
-    """A value is inside when it is no farther from the middle than the allowances, and unknown without numbers."""
+    """A value is inside when it is no farther from the middle than the allowances, or nobody knows."""
     assert inside(value, middle, *allowances) is expected

@@ -1,10 +1,10 @@
 """The reference engine: PyTorch's autograd on NumPy arrays, under PyTorch's names.
 
-    import refgrad as torch
+import refgrad as torch
 
-    x = torch.tensor([1.0, 2.0], requires_grad=True)
-    (x * x).sum().backward()
-    x.grad  # tensor([2., 4.])
+x = torch.tensor([1.0, 2.0], requires_grad=True)
+(x * x).sum().backward()
+x.grad  # tensor([2., 4.])
 """
 
 from typing import TYPE_CHECKING, Any
@@ -67,8 +67,12 @@ publish_elementwise()
 operators.attach()
 
 # The functions of the catalogue, and dtypes whose names are also Python's.
-globals().update({name: function for name, function in FUNCTIONS.items() if name not in ("getitem", "linalg.solve")})
-globals().update(bool=dtypes.bool_, int=int32, float=float32, short=int16, long=int64, half=float16, double=float64)
+globals().update(
+    {name: function for name, function in FUNCTIONS.items() if name not in ("getitem", "linalg.solve")}
+)
+globals().update(
+    bool=dtypes.bool_, int=int32, float=float32, short=int16, long=int64, half=float16, double=float64
+)
 
 if TYPE_CHECKING:
 

@@ -136,7 +136,9 @@ def _roots(outputs: Sequence[Tensor], given: Any, create_graph: bool) -> list[tu
             )
         edge = _edge_of(out)
         if edge is None:
-            raise RuntimeError(f"element {position} of tensors does not require grad and does not have a grad_fn")
+            raise RuntimeError(
+                f"element {position} of tensors does not require grad and does not have a grad_fn"
+            )
         seed = Tensor(np.ones_like(out._array)) if seed is None else seed
         if seed._array.dtype != out._array.dtype:
             with set_grad_enabled(create_graph):

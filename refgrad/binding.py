@@ -8,6 +8,7 @@ saved, when only some of the inputs require grad.
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from operator import itemgetter
 from typing import Any, Self
 
@@ -69,6 +70,11 @@ class Frame:
         slots = {name: slot for slot, name in enumerate(names)}
         return cls(outputs, aux, inputs, lists, settings, slots, shapes)
 
+    @cached_property
+    def defaults(self) -> tuple[Any, ...]:
+        """The settings' defaults, in order."""
+        return tuple(self.settings.values())
+
     @property
     def first_input(self) -> int:
         """The slot of the first input."""
@@ -85,7 +91,6 @@ class Rule:
 
     inputs: tuple[int, ...]
     formula: Formula
-    pick: Picker
     slots: tuple[int, ...]
     places: tuple[int, ...] | None
     width: int  # how many cotangents a joint formula's answer holds
@@ -94,15 +99,16 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What runs in the backward pass, and what it needs kept."""
+    """What is saved, and what runs in the backward pass."""
 
-    rules: tuple[Rule, ...]
-    inputs: tuple[int, ...]  # the inputs saved, by position
+    slots: tuple[int, ...]  # what is saved, by its place in the frame
+    save: Picker  # that, from the frame
+    inputs: tuple[int, ...]  # the inputs among it, by position
     keep: Picker  # those inputs, from all
-    picks: tuple[Picker, ...]  # each rule's arguments, from the frame
-    steps: tuple[tuple[int, Formula], ...] | None  # input and formula, where every rule serves one input
+    rules: tuple[tuple[Rule, Picker], ...]  # each live rule, with its arguments from what is saved
+    steps: tuple[tuple[int, Formula, Picker], ...] | None  # the same, where each serves the one input
     saves: bool  # whether any tensor is saved: then a second backward pass needs retain_graph
-    settings: bool  # whether any setting or shape is asked for
+    settings: bool  # whether any setting or shape is saved
 
 
 @dataclass(frozen=True)
@@ -116,19 +122,23 @@ class Binding:
 
     def plan(self, mask: int) -> Plan:
         """The plan when the inputs at the bits of `mask` require grad; a list of inputs counts as one."""
-        live = tuple(rule for rule in self.rules if self.frame.lists or any(mask >> i & 1 for i in rule.inputs))
-        asked = {slot for rule in live for slot in rule.slots}
+        live = tuple(
+            rule for rule in self.rules if self.frame.lists or any(mask >> i & 1 for i in rule.inputs)
+        )
+        slots = tuple(sorted({slot for rule in live for slot in rule.slots}))
         first, count = self.frame.first_input, len(self.frame.inputs)
-        inputs = tuple(i for i in range(count) if first + i in asked)
-        single = all(rule.places is None for rule in live)
+        inputs = tuple(i for i in range(count) if first + i in slots)
+        rules = tuple((rule, _picker(tuple(map(slots.index, rule.slots)))) for rule in live)
+        single = all(rule.places is None for rule in live) and len(self.cotangents) == 1
         return Plan(
-            rules=live,
+            slots=slots,
+            save=_picker(slots),
             inputs=inputs,
             keep=_picker(inputs),
-            picks=tuple(rule.pick for rule in live),
-            steps=tuple((rule.inputs[0], rule.formula) for rule in live) if single else None,
-            saves=any(slot < first + count for slot in asked),
-            settings=any(slot >= first + count for slot in asked),
+            rules=rules,
+            steps=tuple((rule.inputs[0], rule.formula, pick) for rule, pick in rules) if single else None,
+            saves=any(slot < first + count for slot in slots),
+            settings=any(slot >= first + count for slot in slots),
         )
 
 
@@ -178,7 +188,7 @@ def _rule(
     slots = tuple(frame.slots[w] for w in rest)
     inputs = tuple(frame.inputs.index(n) for n in names)
     width = len(said.inputs) if isinstance(said, Joint) else 1
-    return Rule(inputs, formula, _picker(slots), slots, places, width, asks_needs), outputs
+    return Rule(inputs, formula, slots, places, width, asks_needs), outputs
 
 
 def _zeros(g: Any) -> Any:

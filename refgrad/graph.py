@@ -6,7 +6,6 @@ node, and a cycle would keep every graph alive until the next collection.
 """
 
 import weakref
-from collections.abc import Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,27 +30,32 @@ next_number = count().__next__
 class Node:
     """One application of an op, seen from the backward pass.
 
-    args: for each rule of the plan, the arguments picked from the frame, arrays as the op saw them: promoted,
-        and half-width floats widened; None once freed.
-    tensors: the saved inputs, as the very tensors that were passed.
+    saved: what the live formulas ask for, arrays as the op saw them: promoted, and half-width floats
+        widened; None once freed.
+    tensors: the inputs among it, as the very tensors that were passed.
+    metas: the shape and dtype of each differentiable output.
+    plain: whether the walk may take its short way: one output, of full width, that does not retain its
+        gradient, and formulas that each serve one input.
     """
 
-    __slots__ = ("args", "edges", "metas", "number", "plan", "retained", "tensors")
+    __slots__ = ("edges", "metas", "number", "plain", "plan", "retained", "saved", "tensors")
     op: Op
 
     def __init__(
         self,
         plan: "Plan",
         edges: tuple[Edge | None, ...],
-        args: Sequence[tuple[Any, ...]],
+        saved: tuple[Any, ...],
         tensors: tuple[Any, ...],
         metas: tuple[Meta, ...],
+        plain: bool,
     ) -> None:
         self.plan: Plan = plan
         self.edges = edges
-        self.args: Sequence[tuple[Any, ...]] | None = args
+        self.saved: tuple[Any, ...] | None = saved
         self.tensors: tuple[Any, ...] | None = tensors
-        self.metas = metas  # of its differentiable outputs
+        self.metas = metas
+        self.plain = plain
         self.retained: dict[int, weakref.ref[Tensor]] | None = None
         self.number = next_number()
 
@@ -73,19 +77,16 @@ class Node:
     def free(self) -> None:
         """Forget what was saved; a node that saved no tensor can run again."""
         if self.plan.saves:
-            self.args = self.tensors = None
+            self.saved = self.tensors = None
 
-    def recorded_args(self) -> list[tuple[Any, ...]]:
-        """What `args` holds, with tensors for arrays: saved inputs as the op saw them, outputs made anew."""
-        assert self.args is not None
-
-        def lift(slot: int, value: Any) -> Any:
+    def saved_tensors(self) -> tuple[Any, ...]:
+        """What `saved` holds, with tensors for arrays: inputs in the dtype the op saw, outputs made anew."""
+        assert self.saved is not None
+        lifted = []
+        for slot, value in zip(self.plan.slots, self.saved, strict=True):
             held = self._tensor(slot, value)
-            return as_seen(held, value) if held is not value else value
-
-        return [
-            tuple(map(lift, rule.slots, args)) for rule, args in zip(self.plan.rules, self.args, strict=True)
-        ]
+            lifted.append(value if held is value else as_seen(held, value))
+        return tuple(lifted)
 
     def _tensor(self, slot: int, value: Any) -> Any:
         """The tensor for what the frame holds at `slot`; the value itself where it is none."""
@@ -106,6 +107,8 @@ class Node:
 
     def __getattr__(self, name: str) -> Any:
         """Saved values under PyTorch's names: `_saved_self`, `_saved_result`, `_saved_dim`."""
+        from refgrad.tensor import Tensor
+
         if not name.startswith("_saved_"):
             raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
         wanted = name.removeprefix("_saved_")
@@ -113,21 +116,13 @@ class Node:
         slot = slots.get(wanted)
         if slot is None or slot not in {s for rule in self.op.binding.rules for s in rule.slots}:
             raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
-        if self.args is None:
+        if self.saved is None:
             raise RuntimeError(FREED)
-        return self._saved(slot)
-
-    def _saved(self, slot: int) -> Any:
-        """The value saved from `slot` of the frame; None where no live formula asks for it."""
-        from refgrad.tensor import Tensor
-
-        assert self.args is not None
-        for rule, args in zip(self.plan.rules, self.args, strict=True):
-            if slot in rule.slots:
-                value = args[rule.slots.index(slot)]
-                held = self._tensor(slot, value)
-                return held if isinstance(held, Tensor) else _as_saved(value)
-        return None
+        if slot not in self.plan.slots:
+            return None
+        value = self.saved[self.plan.slots.index(slot)]
+        held = self._tensor(slot, value)
+        return held if isinstance(held, Tensor) else _as_saved(value)
 
     def __dir__(self) -> list[str]:
         asked = {s for rule in self.op.binding.rules for s in rule.slots}

@@ -109,7 +109,7 @@ class enable_grad(no_grad):  # noqa: N801 (PyTorch's name)
 class set_grad_enabled(_GradMode):  # noqa: N801 (PyTorch's name)
     """Sets the mode at once; as a context manager it also restores the previous mode on exit."""
 
-    def __init__(self, mode: bool) -> None:  # noqa: FBT001
+    def __init__(self, mode: bool) -> None:
         super().__init__()
         self.target = mode
         self._before = _swap(mode)

@@ -72,8 +72,20 @@ class Op:
     """
 
     __slots__ = (
-        "aux", "binding", "dtypes", "evaluate", "facts", "frame", "has_formula", "name", "node", "outputs",
-        "node_class", "plans", "promoted", "simple",
+        "aux",
+        "binding",
+        "dtypes",
+        "evaluate",
+        "facts",
+        "frame",
+        "has_formula",
+        "name",
+        "node",
+        "node_class",
+        "outputs",
+        "plans",
+        "promoted",
+        "simple",
     )  # fmt: skip
 
     def __init__(
@@ -143,7 +155,9 @@ class Op:
         self.has_formula = tuple(formulas[name] is not NO_GRADIENT for name in self.inputs)
         self.promoted = self.has_formula if any(self.has_formula) else (True,) * len(self.inputs)
         alone = len(self.outputs) == 1 and not self.aux and not self.lists
-        self.simple = alone and self.dtypes in (COMMON, FLOAT) and all(self.has_formula) and len(self.inputs) <= 2
+        self.simple = (
+            alone and self.dtypes in (COMMON, FLOAT) and all(self.has_formula) and len(self.inputs) <= 2
+        )
         self.plans: dict[int, Plan] = {}
 
     def plan(self, mask: int) -> Plan:
@@ -194,4 +208,3 @@ def replaced(target: Op, name: str, formula: Formula | Zero | Joint) -> Iterator
         yield
     finally:
         target.rebind(before)
-

@@ -10,7 +10,7 @@ from refgrad import dtypes
 from refgrad.op import Op
 from refgrad.ops import arithmetic, linear, shaping
 from refgrad.public import FUNCTIONS, broadcast
-from refgrad.record import apply
+from refgrad.record import apply, apply_binary
 from refgrad.tensor import Tensor
 
 Method = Callable[..., Any]
@@ -57,8 +57,11 @@ def _arithmetic(op: Op, function: Method) -> Method:
     """An operator that goes straight to `op` where nothing needs a check, else through its function."""
 
     def operator(self: Tensor, other: Any) -> Any:
-        if type(other) is Tensor and other._array.shape == self._array.shape:
-            return apply(op, (self, other), {})
+        if type(other) is Tensor:
+            try:
+                return apply_binary(op, self, other)
+            except ValueError:  # from NumPy, of shapes that do not broadcast
+                return function(self, other)
         found = _right_operand(self, other)
         return NotImplemented if found is None else function(self, found)
 

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 
 from refgrad.op import REGISTRY, Facts, Op
-from refgrad.record import apply
+from refgrad.record import apply, apply_binary, apply_unary
 from refgrad.tensor import Tensor, normal_dim
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -66,7 +66,9 @@ def public(name: str, *ops: Op, judged: bool = True, method: str | bool = True) 
             parameters = list(signature(function).parameters.values())[len(inputs) :]
             settings = {p.name: p.default for p in parameters}
             doc = (function.__doc__ or "").strip()
-            _CATALOGUE[name] = Public(name, inputs, MappingProxyType(settings), ops[0].facts, ops, function, doc)
+            _CATALOGUE[name] = Public(
+                name, inputs, MappingProxyType(settings), ops[0].facts, ops, function, doc
+            )
         return function
 
     return publish
@@ -88,7 +90,7 @@ def unary(op: Op) -> Callable[[Tensor], Tensor]:
     def function(input: Tensor) -> Tensor:
         if type(input) is not Tensor:
             raise wrong_type(name, "input", 1, input)
-        return apply(op, (input,), {})  # type: ignore[no-any-return]
+        return apply_unary(op, input)
 
     function.__doc__ = f"{op.facts.meaning}, elementwise."
     return function
@@ -100,6 +102,8 @@ def binary(op: Op) -> Callable[[Any, Any], Tensor]:
 
     def function(input: Any, other: Any) -> Tensor:
         operands(name, input, other)
+        if type(input) is Tensor and type(other) is Tensor:
+            return apply_binary(op, input, other)
         return apply(op, (input, other), {})  # type: ignore[no-any-return]
 
     function.__doc__ = f"{op.facts.meaning}, elementwise."

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from refgrad.dtypes import (
     F32,
@@ -29,10 +30,6 @@ def apply(op: Op, inputs: Sequence[Any], settings: Mapping[str, Any]) -> Any:
 
     Inputs are tensors, Python numbers, or arrays, which stand for constants.
     """
-    if op.simple:
-        made = _apply_simple(op, inputs, settings)
-        if made is not None:
-            return made
     arrays = [x._array if type(x) is Tensor else x for x in inputs]
     operands, half = _operands(op, arrays)
     answer = op.evaluate(*operands, **settings)
@@ -51,47 +48,52 @@ def apply(op: Op, inputs: Sequence[Any], settings: Mapping[str, Any]) -> Any:
     return made[0] if count == 1 else tuple(made)
 
 
-def _apply_simple(op: Op, inputs: Sequence[Any], settings: Mapping[str, Any]) -> Tensor | None:
-    """The same, without detours, for the commonest case: one or two tensors, all float32 or all float64.
-
-    None for any other case.
-    """
-    a = inputs[0]
-    b = inputs[-1]
-    if type(a) is not Tensor or type(b) is not Tensor:
-        return None
-    x, z = a._array, b._array
+def apply_unary(op: Op, a: Tensor) -> Tensor:
+    """The same, without detours, for an elementwise op of one tensor and no settings."""
+    x = a._array
     dtype = x.dtype
-    if z.dtype is not dtype or (dtype is not F32 and dtype is not F64):
-        return None
-    operands = (x,) if len(inputs) == 1 else (x, z)
-    y = op.evaluate(*operands, **settings) if settings else op.evaluate(*operands)
-    if type(y) is not np.ndarray:
+    if dtype is not F32 and dtype is not F64:
+        return apply(op, (a,), {})  # type: ignore[no-any-return]
+    y = op.evaluate(x)
+    if type(y) is not ndarray:
         y = np.asarray(y)
-    edge: Edge | None = None
     if mode.enabled:
         edge = a._edge
         if edge is None and a._state is not None:
             edge = leaf_edge(a)
-        mask = 0 if edge is None else 1
-        edges: tuple[Edge | None, ...] = (edge,)
-        if len(inputs) == 2:
-            other = b._edge
-            if other is None and b._state is not None:
-                other = leaf_edge(b)
-            if other is not None:
-                mask += 2
-            edges = (edge, other)
-        edge = None
+        if edge is not None:
+            plan = op.plans.get(1) or op.plan(1)
+            frame = (y, x, x.shape) if plan.settings else (y, x)
+            node_type = op.node_class or node_class(op)
+            made = node_type(plan, (edge,), plan.save(frame), plan.keep((a,)), ((y.shape, dtype),), True)
+            return Tensor(y, (made, 0))
+    return Tensor(y)
+
+
+def apply_binary(op: Op, a: Tensor, b: Tensor) -> Tensor:
+    """The same for an elementwise op of two tensors, its settings at their defaults."""
+    x, z = a._array, b._array
+    dtype = x.dtype
+    if z.dtype is not dtype or (dtype is not F32 and dtype is not F64):
+        return apply(op, (a, b), {})  # type: ignore[no-any-return]
+    y = op.evaluate(x, z)
+    if type(y) is not ndarray:
+        y = np.asarray(y)
+    if mode.enabled:
+        edge, other = a._edge, b._edge
+        if edge is None and a._state is not None:
+            edge = leaf_edge(a)
+        if other is None and b._state is not None:
+            other = leaf_edge(b)
+        mask = (1 if edge is not None else 0) if other is None else (3 if edge is not None else 2)
         if mask:
             plan = op.plans.get(mask) or op.plan(mask)
-            frame: tuple[Any, ...] = (y, *operands)
-            if plan.settings:
-                frame += _settings(op, settings, operands)
-            args = [pick(frame) for pick in plan.picks]
+            frame = (y, x, z, *op.frame.defaults, x.shape, z.shape) if plan.settings else (y, x, z)
             node_type = op.node_class or node_class(op)
-            edge = (node_type(plan, edges, args, plan.keep(inputs), ((y.shape, dtype),)), 0)
-    return Tensor(y, edge)
+            meta = ((y.shape, dtype),)
+            made = node_type(plan, (edge, other), plan.save(frame), plan.keep((a, b)), meta, True)
+            return Tensor(y, (made, 0))
+    return Tensor(y)
 
 
 def _operands(op: Op, arrays: Sequence[Any]) -> tuple[list[Array], Stored | None]:
@@ -128,9 +130,9 @@ def _node(
     frame = (*results, operands) if op.lists else (*results, *operands)
     if plan.settings:
         frame += _settings(op, settings, operands)
-    args = [pick(frame) for pick in plan.picks]
     held = tuple([_constant(x) for x in plan.keep((inputs,) if op.lists else tuple(inputs))])
-    return (op.node_class or node_class(op))(plan, edges, args, held, metas)
+    plain = plan.steps is not None and not is_half(metas[0][1])
+    return node_class(op)(plan, edges, plan.save(frame), held, metas, plain)
 
 
 def _settings(op: Op, settings: Mapping[str, Any], operands: Sequence[Array]) -> tuple[Any, ...]:

@@ -176,6 +176,7 @@ class Tensor:
             return
         self.state().retains = True
         node, nr = self._edge
+        node.plain = False
         node.retained = {**(node.retained or {}), nr: weakref.ref(self)}
 
     def detach(self) -> "Tensor":
@@ -274,7 +275,9 @@ NON_LEAF_GRAD = (
 def check_grad(holder: Tensor, value: object) -> None:
     """Raise as PyTorch does unless `value` may become the gradient of `holder`."""
     if not isinstance(value, Tensor):
-        raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+        raise TypeError(
+            f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
+        )
     if value is holder:
         raise RuntimeError("can't assign Variable as its own grad")
     if value.dtype is not holder.dtype:

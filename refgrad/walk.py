@@ -9,8 +9,9 @@ from operator import attrgetter
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
-from refgrad.binding import Formula, Rule
+from refgrad.binding import Rule
 from refgrad.dtypes import float32, from_numpy_dtype
 from refgrad.graph import FREED, AccumulateGrad, Edge, Meta, Node
 from refgrad.modes import mode
@@ -20,8 +21,6 @@ from refgrad.tensor import Tensor
 
 Pending = dict[Node | Edge, Any]
 """The cotangents on their way, by node; those of outputs other than a node's first, by edge."""
-
-Steps = tuple[tuple[int, Formula], ...]
 
 by_number = attrgetter("number")
 
@@ -64,42 +63,36 @@ def _visit(
     for leaf in [node for node, count in awaited.items() if not count]:
         _finish(leaf, pending, create_graph)
     for node in nodes:
-        steps = node.plan.steps
-        if create_graph or steps is None or len(node.metas) > 1 or node.metas[0][1].itemsize == 2:
+        plan, edges = node.plan, node.edges
+        if node.plain and not create_graph:  # what `_run_node` does, without detours
+            g = pending.pop(node, None)
+            if g is not None:
+                saved = node.saved
+                if saved is None:
+                    raise RuntimeError(FREED)
+                for position, formula, pick in plan.steps or ():
+                    target, nr = edge = edges[position]  # type: ignore[misc]  # a live formula's input has one
+                    ct = formula(g, *pick(saved))
+                    shape, stored = target.metas[nr]
+                    if type(ct) is not ndarray or ct.shape != shape or ct.dtype is not stored:
+                        ct = _fit_array(ct, (shape, stored))
+                    key = edge if nr else target
+                    if key in pending:
+                        ct = _sum(pending[key], ct)
+                    pending[key] = ct
+        else:
             gs = _take(node, pending, create_graph)
             if gs is not None:
                 _run_node(node, gs, pending, None, create_graph)
-        elif (g := pending.pop(node, None)) is not None:
-            if node.retained:
-                _retain(node, [g], create_graph)
-            _run_steps(node, steps, g, pending)
-        if not keep:
-            node.free()
-        for edge in node.edges:
+        if not keep and plan.saves:
+            node.saved = node.tensors = None
+        for edge in edges:
             if edge is not None and edge[0].number < 0:
                 leaf = edge[0]
                 awaited[leaf] -= 1
                 if not awaited[leaf]:
                     _finish(leaf, pending, create_graph)
     return {}
-
-
-def _run_steps(node: Node, steps: Steps, g: Any, pending: Pending) -> None:
-    """What `_run_node` does, without detours, on arrays, where each formula serves one input."""
-    if node.args is None:
-        raise RuntimeError(FREED)
-    edges = node.edges
-    for (position, formula), picked in zip(steps, node.args, strict=True):
-        edge = edges[position]
-        ct = formula(g, *picked)
-        target, nr = edge  # type: ignore[misc]  # a live formula's input has an edge
-        shape, stored = target.metas[nr]
-        if type(ct) is not np.ndarray or ct.shape != shape or ct.dtype is not stored:
-            ct = _fit_array(ct, (shape, stored))
-        key = edge if nr else target
-        if key in pending:
-            ct = _sum(pending[key], ct)
-        pending[key] = ct
 
 
 def _visit_some(
@@ -131,21 +124,18 @@ def _run_node(
     node: Node, gs: Sequence[Any], pending: Pending, useful: set[Node] | None, create_graph: bool
 ) -> None:
     """Call the formulas of `node` and send what they return along its edges."""
-    args = node.args
-    if args is None:
+    if node.saved is None:
         raise RuntimeError(FREED)
-    fit = _fit_array
-    if create_graph:
-        args, fit = node.recorded_args(), _fit_tensor
+    saved, fit = (node.saved_tensors(), _fit_tensor) if create_graph else (node.saved, _fit_array)
     edges = node.edges
-    for rule, picked in zip(node.plan.rules, args, strict=True):
+    for rule, pick in node.plan.rules:
         if rule.places is None:
             edge = edges[rule.inputs[0]]
             if edge is None or (useful is not None and edge[0] not in useful):
                 continue
-            sent = ((edge, rule.formula(*gs, *picked)),)
+            sent = ((edge, rule.formula(*gs, *pick(saved))),)
         else:
-            sent = _several(node, rule, gs, picked, useful)
+            sent = _several(node, rule, gs, pick(saved), useful)
         for edge, ct in sent:
             target, nr = edge
             ct = fit(ct, target.metas[nr])
@@ -161,12 +151,16 @@ def _several(
     """The answers of a formula that serves several inputs, for those that want one."""
     inputs = range(len(node.edges)) if node.op.lists else rule.inputs
     places = inputs if node.op.lists else rule.places or ()
-    edges = [e if e and (useful is None or e[0] in useful) else None for e in map(node.edges.__getitem__, inputs)]
+    edges = [
+        e if e and (useful is None or e[0] in useful) else None for e in map(node.edges.__getitem__, inputs)
+    ]
     if rule.asks_needs:
         asked = dict(zip(places, edges, strict=True))
         args = (*args, tuple(asked.get(place) is not None for place in range(rule.width)))
     answers = rule.formula(*gs, *args)
-    return tuple((edge, answers[place]) for edge, place in zip(edges, places, strict=True) if edge is not None)
+    return tuple(
+        (edge, answers[place]) for edge, place in zip(edges, places, strict=True) if edge is not None
+    )
 
 
 def _take(node: Node, pending: Pending, create_graph: bool) -> Sequence[Any] | None:
@@ -204,7 +198,7 @@ def _zeros(meta: Meta, create_graph: bool) -> Any:
 def _sum(held: Any, g: Any) -> Any:
     """What has arrived, and what arrives now; an array also where it has no dimensions."""
     total = held + g
-    return total if isinstance(total, Tensor | np.ndarray) else np.asarray(total)
+    return total if type(total) is ndarray or type(total) is Tensor else np.asarray(total)
 
 
 def _finish(leaf: Node, pending: dict[Edge, Any], create_graph: bool) -> None:
@@ -250,7 +244,7 @@ def _is_dense(array: np.ndarray[Any, Any]) -> bool:
 def _fit_array(ct: Any, meta: Meta) -> Any:
     """An array of the operand's shape and dtype, from what its formula returned."""
     shape, stored = meta
-    if type(ct) is not np.ndarray:
+    if type(ct) is not ndarray:
         ct = np.asarray(ct)
     if ct.shape != shape:
         ct = sum_to(ct, shape)
@@ -285,14 +279,13 @@ def _discover(roots: Iterable[Node]) -> tuple[list[Node], dict[Node, int]]:
         if node.number >= 0:
             nodes.append(node)
         for edge in node.edges:
-            if edge is None:
-                continue
-            behind = edge[0]
-            if behind.number < 0:
-                awaited[behind] = awaited.get(behind, 0) + 1
-            elif behind not in seen:
-                seen.add(behind)
-                stack.append(behind)
+            if edge is not None:
+                behind = edge[0]
+                if behind.number < 0:
+                    awaited[behind] = awaited.get(behind, 0) + 1
+                elif behind not in seen:
+                    seen.add(behind)
+                    stack.append(behind)
     nodes.sort(key=by_number, reverse=True)
     return nodes, awaited
 

@@ -14,7 +14,7 @@ from oracles.records import Finding, Header
 from reports import evidence
 from reports.numbers import short
 from reports.plot import Drawing, drawing
-from reports.summary import COMPOSED, Summary, row_of
+from reports.summary import Summary, row_of
 from reports.text import clip, line, number, plain
 
 TEXT_SHOWN = 20_000
@@ -52,7 +52,6 @@ def render(summary: Summary) -> str:
             rows=rows,
             found={e.finding.id: e for e in exhibits},
             again=again(run.header),
-            composed=COMPOSED,
         )
     )
 

@@ -70,7 +70,7 @@ def _letter(finding: Finding) -> str:
 
 
 def _incomplete(summary: Summary) -> ET.Element:
-    """One test case for the run itself: an error when it did not end, or judged nothing; failures are told."""
+    """One test case for the run itself: an error if it did not end or judged nothing."""
     case = _testcase(summary, "run", "complete")
     said = [*summary.notices, *(f"{failure.where}: {failure.message}" for failure in summary.run.failures)]
     text = plain("\n".join(clip(sentence, BODY_SHOWN) for sentence in said))

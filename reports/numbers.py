@@ -9,6 +9,8 @@ from decimal import Context, Decimal, InvalidOperation
 
 EXACT_ENOUGH = Context(prec=80, Emin=-999999, Emax=999999, traps=[])
 ZERO = Decimal(0)
+PLAINLY = Decimal("0.001")
+"""Smaller numbers are shown with an exponent."""
 
 
 def decimal(text: str) -> Decimal | None:
@@ -32,9 +34,11 @@ def badness(text: str) -> tuple[int, Decimal]:
 def short(text: str, digits: int = 3) -> str:
     """The number at this many significant digits, unless its own spelling is as short; other text stays."""
     value = decimal(text)
-    if value is None or not value.is_finite() or len(text) <= digits + 1:
+    if value is None or not value.is_finite() or (len(text) <= digits + 1 and value != 0):
         return text
-    small = format(value, f".{digits}g")
+    if value == 0:
+        return "0"
+    small = format(value, f".{digits - 1}e" if abs(value) < PLAINLY else f".{digits}g")
     mantissa, exponent, power = small.partition("e")
     if "." in mantissa:
         mantissa = mantissa.rstrip("0").rstrip(".")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeVar, get_args
 
@@ -16,7 +16,7 @@ TRUTH = "exact"
 COMPOSED = "composed programs"
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 JUDGED: frozenset[Outcome] = frozenset({"agrees", "differs", "convention"})
-REASONS_SHOWN = 8
+REASONS_SHOWN = 10
 
 T = TypeVar("T", str, int)
 Conclusion = Literal["agrees", "differs", "nothing judged"]
@@ -63,17 +63,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why one oracle gave no comparison, and for how many cases."""
+    """Why cases were not compared, and for how many by each oracle, in the order of the totals."""
 
-    oracle: str
     outcome: Outcome
     text: str
-    cases: int
+    cases: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A run in numbers. `findings` are sorted, the gravest first; `rows` follow their findings."""
+    """A run in numbers. `findings` are sorted, the gravest first, and `rows` follow them."""
 
     run: Run
     conclusion: Conclusion
@@ -85,6 +84,7 @@ class Summary:
     findings: tuple[Finding, ...]
     totals: tuple[Cell, ...]
     rows: tuple[Row, ...]
+    ops_alone: int
     reasons: tuple[Reason, ...]
     dtypes: tuple[tuple[str, int], ...]
     orders: tuple[tuple[int, int], ...]
@@ -97,7 +97,7 @@ def summarize(run: Run) -> Summary:
     findings = tuple(sorted(run.findings, key=severity))
     rows = _rows(run.cases, findings, oracles)
     totals = tuple(_cell(oracle, run.cases) for oracle in oracles)
-    judged = sum(cell.compared for cell in totals if cell.oracle == TRUTH)
+    judged = _judged(totals)
     unproven = 0 if findings else sum(c.outcomes.get("differs", 0) for c in totals if c.oracle == TRUTH)
     conclusion: Conclusion = "differs" if findings or unproven else "agrees" if judged else "nothing judged"
     reached = {op for case in run.cases for op in case.ops}
@@ -112,11 +112,16 @@ def summarize(run: Run) -> Summary:
         findings=findings,
         totals=totals,
         rows=rows,
+        ops_alone=sum(row.name != COMPOSED and _judged(row.cells) > 0 for row in rows),
         reasons=tuple(_reasons(run.cases, oracles)),
         dtypes=_counted(case.dtype for case in run.cases),
         orders=_counted(case.order for case in run.cases),
         unreached=tuple(sorted(set(run.header.ops) - reached)),
     )
+
+
+def _judged(cells: tuple[Cell, ...]) -> int:
+    return sum(cell.compared for cell in cells if cell.oracle == TRUTH)
 
 
 LOUD = ("raises", "died", "hung")
@@ -180,7 +185,8 @@ def _row(name: str, cases: list[Judged], findings: tuple[Finding, ...], oracles:
 def _cell(oracle: str, cases: Iterable[Judged]) -> Cell:
     said = [(case, v) for case in cases for v in case.verdicts if v.oracle == oracle]
     counts = Counter(v.outcome for _, v in said)
-    compared = [(case, v) for case, v in said if v.outcome in JUDGED and v.ratio]
+    # At a kink the distance from the contract's choice says nothing, so a convention has no error.
+    compared = [(case, v) for case, v in said if v.outcome in ("agrees", "differs") and v.ratio]
     worst = max(compared, key=lambda pair: badness(pair[1].ratio), default=None)
     return Cell(oracle, {o: counts[o] for o in OUTCOMES if counts[o]}, _worst(*worst) if worst else None)
 
@@ -189,22 +195,22 @@ def _worst(case: Judged, verdict: Verdict) -> Worst:
     return Worst(verdict.ratio, verdict.ulps, case.id, case.dtype, case.order)
 
 
-def _reasons(cases: tuple[Judged, ...], oracles: tuple[str, ...]) -> Iterable[Reason]:
-    """Why cases were not compared, the commonest first; past `REASONS_SHOWN` a line for the rest."""
-    counts: dict[tuple[str, Outcome], Counter[str]] = {}
+def _reasons(cases: tuple[Judged, ...], oracles: tuple[str, ...]) -> Iterator[Reason]:
+    """The reasons of each outcome, the commonest first; past `REASONS_SHOWN` one line for the rest."""
+    counts: dict[Outcome, dict[str, Counter[str]]] = {}
     for case in cases:
         for v in case.verdicts:
             if v.outcome not in ("agrees", "differs"):
-                counts.setdefault((v.oracle, v.outcome), Counter())[line(v.reason) or "no reason given"] += 1
-    for oracle in oracles:
-        for outcome in OUTCOMES:
-            ranked = sorted(
-                counts.get((oracle, outcome), Counter()).items(), key=lambda item: (-item[1], item[0])
-            )
-            for text, count in ranked[:REASONS_SHOWN]:
-                yield Reason(oracle, outcome, text, count)
-            if rest := ranked[REASONS_SHOWN:]:
-                yield Reason(oracle, outcome, f"{len(rest)} other reasons", sum(count for _, count in rest))
+                text = line(v.reason) or "no reason given"
+                counts.setdefault(v.outcome, {}).setdefault(text, Counter())[v.oracle] += 1
+    for outcome in OUTCOMES:
+        found = counts.get(outcome, {})
+        ranked = sorted(found, key=lambda text: (-max(found[text].values()), text))
+        for text in ranked[:REASONS_SHOWN]:
+            yield Reason(outcome, text, tuple(found[text][oracle] for oracle in oracles))
+        if rest := ranked[REASONS_SHOWN:]:
+            total = sum((found[text] for text in rest), Counter[str]())
+            yield Reason(outcome, f"{len(rest)} other reasons", tuple(total[oracle] for oracle in oracles))
 
 
 def _sentence(

@@ -134,6 +134,7 @@ class Rounding:
         self.special = special
         self.u = precision.u
         self.bits = precision.bits
+        self.tiny = arb(precision.tiny)
         self.big = arb(precision.big)
         self.blocks: list[Block] = []
         self.recording = True
@@ -141,7 +142,7 @@ class Rounding:
         self.wide = wide
         self.touched = 0
         self._noise = {c: arb(1, c * self.u) for c in {0, *CLASSES.values()}}
-        self._floor = arb(0, precision.tiny)
+        self._floor = arb(0, self.tiny)
 
     def leaf(self, value: float, tangent: float = 0.0) -> Rounded:
         """An input element: exact, because truth is the truth of what the subject saw."""
@@ -173,7 +174,7 @@ class Rounding:
         Raises:
             Overflow: the value may exceed the dtype's range, or is not finite.
         """
-        if c and not (c == CORRECT and self.forward and exact.is_exact() and exact.bits() <= self.bits):
+        if c and not (c == CORRECT and self.forward and self._fits(exact)):
             exact = exact * self._noise[c] + self._floor
         if not abs(exact) < self.big:
             raise Overflow("an intermediate value may overflow or reach a pole")
@@ -181,6 +182,12 @@ class Rounding:
         if self.recording and y.needs:
             self.blocks.append(Block((y,), parents, pull, joint=False))
         return y
+
+    def _fits(self, exact: arb) -> bool:
+        """Whether a number is one of the dtype's own."""
+        if not exact.is_exact() or exact.bits() > self.bits:
+            return False
+        return bool(abs(exact) >= self.tiny) or exact.is_zero()
 
     def attach(self, values: Sequence[Rounded], parents: Sequence[Rounded], pull: Pull) -> list[Rounded]:
         """The same values, with one joint pull for all of them: `pull(gs, ys, parents)`, where some gs are None."""

@@ -11,7 +11,7 @@ from refgrad.ops.constants import zeros_like
 from refgrad.ops.exponential import log
 from refgrad.ops.shaping import to_copy
 from refgrad.public import broadcast, check_tensor, operands, public, wrong_type
-from refgrad.record import apply
+from refgrad.record import apply, apply_unary
 from refgrad.tensor import Tensor
 
 
@@ -66,7 +66,9 @@ def pow_scalar(x: Array, *, exponent: float) -> Any:
 
 @op(
     Facts("a**exponent", domain={"a": (0, inf)}),
-    a=lambda g, a, exponent, y: where(exponent == 0, 0.0, g * (exponent * pow(a, exponent - 1))),  # y: as PyTorch
+    a=lambda g, a, exponent, y: where(
+        exponent == 0, 0.0, g * (exponent * pow(a, exponent - 1))
+    ),  # y: as PyTorch
     exponent=lambda g, a, exponent, y: by_exponent(g, a, exponent, y),
     dtypes=COMMON,
     node="PowBackward1",
@@ -167,7 +169,7 @@ def log_of_number(base: float) -> float:
 
 @public("add", add)
 def _(input: Any, other: Any, *, alpha: float = 1) -> Any:
-    """input + alpha*other."""
+    """Input + alpha*other."""
     operands("add", input, other)
     check_alpha(alpha, input, other)
     return apply(add, (input, other), {"alpha": alpha})
@@ -175,7 +177,7 @@ def _(input: Any, other: Any, *, alpha: float = 1) -> Any:
 
 @public("sub", sub, rsub)
 def _(input: Any, other: Any, *, alpha: float = 1) -> Any:
-    """input - alpha*other."""
+    """Input - alpha*other."""
     operands("sub", input, other)
     check_alpha(alpha, input, other)
     if all(isinstance(x, bool) or (type(x) is Tensor and x._array.dtype.kind == "b") for x in (input, other)):
@@ -195,7 +197,7 @@ def _(input: Any) -> Any:
             "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a "
             "mask, use the `~` or `logical_not()` operator instead."
         )
-    return apply(neg, (input,), {})
+    return apply_unary(neg, input)
 
 
 @public("relu", relu)
@@ -204,15 +206,17 @@ def _(input: Any) -> Any:
     check_tensor("relu", input)
     if input._array.dtype.kind == "b":
         raise RuntimeError("Boolean inputs not supported for relu")
-    return apply(relu, (input,), {})
+    return apply_unary(relu, input)
 
 
 @public("div", div)
 def _(input: Any, other: Any, *, rounding_mode: None = None) -> Any:
-    """input / other, in floating point; NotImplementedError for a rounding mode."""
+    """Input / other, in floating point; NotImplementedError for a rounding mode."""
     operands("div", input, other)
     if rounding_mode is not None:
-        raise NotImplementedError(f"div(): rounding_mode {rounding_mode!r} is not offered by refgrad, only None")
+        raise NotImplementedError(
+            f"div(): rounding_mode {rounding_mode!r} is not offered by refgrad, only None"
+        )
     return apply(div, (input, other), {})
 
 
@@ -235,7 +239,7 @@ def _(input: Any, exponent: Any) -> Any:
 
 @public("where", where)
 def _(condition: Any, input: Any, other: Any) -> Any:
-    """input where condition, else other; RuntimeError unless condition is boolean."""
+    """Input where condition, else other; RuntimeError unless condition is boolean."""
     check_tensor("where", condition, "condition")
     if condition._array.dtype.kind != "b":
         raise RuntimeError(
@@ -250,7 +254,7 @@ def _(condition: Any, input: Any, other: Any) -> Any:
 
 @public("rsub", rsub, judged=False, method="__rsub__")
 def _(input: Any, other: Any, *, alpha: float = 1) -> Any:
-    """other - alpha*input, for a number `other`."""
+    """Other - alpha*input, for a number `other`."""
     check_tensor("rsub", input)
     if not isinstance(other, bool | int | float):
         raise wrong_type("rsub", "other", 2, other, "Number")

@@ -117,7 +117,9 @@ def as_item(item: Any) -> Any:
         )
     if item.dtype.kind not in "biu":
         raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
-    return item.item() if item.ndim == 0 and item.dtype.kind != "b" else bool(item) if item.ndim == 0 else item
+    return (
+        item.item() if item.ndim == 0 and item.dtype.kind != "b" else bool(item) if item.ndim == 0 else item
+    )
 
 
 def dimensions_of(item: Any) -> int:
@@ -159,7 +161,5 @@ def as_integers(item: Array, shape: Shape, dim: int) -> list[Array]:
     size = shape[dim]
     outside = (item < -size) | (item >= size)
     if outside.any():
-        raise IndexError(
-            f"index {item[outside][0]} is out of bounds for dimension {dim} with size {size}"
-        )
+        raise IndexError(f"index {item[outside][0]} is out of bounds for dimension {dim} with size {size}")
     return [np.where(item < 0, item + size, item).astype(np.int64)]

@@ -53,7 +53,7 @@ class LinAlgError(RuntimeError):
 
 def is_vector(A: tuple[int, ...], B: tuple[int, ...]) -> bool:
     """Whether operands of these shapes mean one right-hand vector per matrix."""
-    return len(B) == 1 or B == A[:-1]
+    return len(B) == 1 or A[:-1] == B
 
 
 def solve_backward(
@@ -73,7 +73,9 @@ def solve_backward(
     Joint(
         "A",
         "B",
-        formula=lambda g, A, LU, pivots, y, left, needs: solve_backward(g, A, LU, pivots, y, left, False, needs),
+        formula=lambda g, A, LU, pivots, y, left, needs: solve_backward(
+            g, A, LU, pivots, y, left, False, needs
+        ),
     ),
     aux=("LU", "pivots"),
     node="LinalgSolveExBackward0",
@@ -128,4 +130,3 @@ def substitute(LU: Array, pivots: Array, B: Array, *, left: bool, transposed: bo
         X[place], _ = getrs(factors[place], exchanges[place], X[place], trans=int(transposed == left))
     X = X if left else np.swapaxes(X, -1, -2)
     return X[..., 0] if vector else X
-

@@ -185,7 +185,7 @@ def check_system(A: Any, B: Any, left: bool) -> None:
             f"linalg.solve: A must be batches of square matrices, but they are {n} by {m} matrices"
         )
     if A.dtype.is_half:
-        raise NotImplementedError(f'"lu_cpu" not implemented for \'{A.dtype.word}\'')
+        raise NotImplementedError(f"\"lu_cpu\" not implemented for '{A.dtype.word}'")
     sides = (*shape, 1) if is_vector(A._array.shape, shape) else shape
     if len(sides) < 2 or sides[-2 if left else -1] != n:
         raise RuntimeError(

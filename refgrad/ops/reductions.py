@@ -173,4 +173,3 @@ def cumprod(x: Array, *, dim: int) -> Any:
 def count(shape: Shape, dim: Shape) -> int:
     """How many elements a reduction of `shape` over `dim` takes together."""
     return prod(shape[i] for i in dim)
-

@@ -57,7 +57,11 @@ def _(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
     if not shape:
         return reshaped(input, (1,))
-    return input if first == last else reshaped(input, (*shape[:first], prod(shape[first : last + 1]), *shape[last + 1 :]))
+    return (
+        input
+        if first == last
+        else reshaped(input, (*shape[:first], prod(shape[first : last + 1]), *shape[last + 1 :]))
+    )
 
 
 @public("transpose", transpose)
@@ -222,7 +226,9 @@ def check_joinable(shapes: list[Shape], dim: int) -> None:
         if shape == (0,):
             continue
         if len(shape) != len(first):
-            raise RuntimeError(f"Tensors must have same number of dimensions: got {len(first)} and {len(shape)}")
+            raise RuntimeError(
+                f"Tensors must have same number of dimensions: got {len(first)} and {len(shape)}"
+            )
         for i, (expected, got) in enumerate(zip(first, shape, strict=True)):
             if i != along and expected != got:
                 raise RuntimeError(

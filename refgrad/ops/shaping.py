@@ -106,7 +106,12 @@ def split(g: Any, shapes: tuple[Shape, ...], dim: int) -> list[Any]:
     return pieces
 
 
-@op(x=lambda g, x_shape, dim, start, end, step: slice_backward(g, shape=x_shape, dim=dim, start=start, end=end, step=step), dtypes=MOVES)
+@op(
+    x=lambda g, x_shape, dim, start, end, step: slice_backward(
+        g, shape=x_shape, dim=dim, start=start, end=end, step=step
+    ),
+    dtypes=MOVES,
+)
 def slice_(x: Array, *, dim: int, start: int, end: int, step: int) -> Any:
     return np.asarray(x)[(slice(None),) * dim + (slice(start, end, step),)]
 
@@ -131,4 +136,3 @@ def inverse(dims: Shape) -> Shape:
 def restore(x: Any, shape: Shape, dim: Shape) -> Any:
     """A reduced `x` with the dimensions `dim` of the original `shape` back, at size 1."""
     return view(x, shape=tuple(1 if i in dim else size for i, size in enumerate(shape)))
-

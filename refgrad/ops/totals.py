@@ -82,7 +82,7 @@ def _(input: Any, dim: int, *, dtype: dtype | None = None) -> Any:
     if dtype is not None:
         input = FUNCTIONS["to"](input, dtype)
     if not input.is_floating_point():
-        raise NotImplementedError(f'"softmax_lastdim_kernel_impl" not implemented for \'{input.dtype.word}\'')
+        raise NotImplementedError(f"\"softmax_lastdim_kernel_impl\" not implemented for '{input.dtype.word}'")
     return apply(softmax, (input,), {"dim": normal_dim(dim, input._array.ndim)})
 
 

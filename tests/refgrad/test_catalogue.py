@@ -37,7 +37,9 @@ def gradients(lib, text, shapes, order):
         kept = [g for g in grads if g is not None and g.requires_grad]
         if not kept:
             break
-        totals = sum(((g * lib.from_numpy(weights(g.shape))).sum() for g in kept[1:]), (kept[0] * kept[0]).sum())
+        totals = sum(
+            ((g * lib.from_numpy(weights(g.shape))).sum() for g in kept[1:]), (kept[0] * kept[0]).sum()
+        )
     return found
 
 
@@ -61,7 +63,9 @@ def test_values_and_gradients_to_second_order_are_torch_s(name, text, shapes):
 
 
 @every
-@pytest.mark.parametrize("dtypes", [(np.float64,) * 2, (np.float32,) * 2, (np.float32, np.float64), (np.float64, np.float32)])
+@pytest.mark.parametrize(
+    "dtypes", [(np.float64,) * 2, (np.float32,) * 2, (np.float32, np.float64), (np.float64, np.float32)]
+)
 def test_raw_equals_recorded_bit_for_bit(name, text, shapes, dtypes):
     """A gradient taken on arrays has the bits of one taken on tensors."""
     if len(set(dtypes)) > 1 and (len(shapes) == 1 or name in ("matmul", "linalg.solve")):
@@ -122,7 +126,9 @@ def walk_both(ours, theirs):
 def test_saved_tensors_are_torch_s(name, text, shapes):
     """Each node has saved the tensors that torch's node has, and left out those that torch's has left out."""
     for needs in [(True, True), (True, False), (False, True)][: 1 if len(shapes) == 1 else 3]:
-        theirs, ours = (call(lib, text, tensors(lib, shapes, text, needs=needs)).grad_fn for lib in (torch, refgrad))
+        theirs, ours = (
+            call(lib, text, tensors(lib, shapes, text, needs=needs)).grad_fn for lib in (torch, refgrad)
+        )
         if theirs is None:
             continue
         for mine, its in walk_both(ours, theirs):

@@ -54,7 +54,7 @@ def test_unsupported_ops_are_skipped_with_their_counts(build):
 
 
 def test_a_run_that_could_not_judge_is_an_error(build):
-    """Nothing judged or a cut-off is an error of the run's own test case; a failure alone is only told there."""
+    """Nothing judged or a cut-off is an error of the run's own test case; a failure is told there."""
     nothing = cases(build.run(build.header(), build.Footer(0, 0, 0, 0.1)))[("run", "complete")]
     assert "Nothing can be said" in nothing.find("error").get("message")
     records = [build.header(), build.judged(1, ("add",)), build.Failure("worker 2", "killed")]

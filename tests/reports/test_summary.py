@@ -49,6 +49,13 @@ def test_only_programs_of_one_op_count_for_its_row(build):
     assert rows == {"add": 1, COMPOSED: 2}
 
 
+def test_an_op_that_was_never_compared_is_not_judged(build):
+    """Ops judged alone are those that the exact oracle compared at least once."""
+    unsupported = build.judged(2, ("relu",), build.Verdict("exact", "unsupported"))
+    run = build.run(build.header(), build.judged(1, ("add",)), unsupported, build.judged(3, ("add", "mul")))
+    assert summarize(run).ops_alone == 1
+
+
 def test_rows_follow_the_gravity_of_their_findings(build):
     """Rows with findings come first in the order of the findings, then the others by name, composed last."""
     names = [row.name for row in summarize(build.run()).rows]
@@ -68,14 +75,24 @@ def test_the_worst_error_is_kept_with_its_case(build):
 
 
 def test_reasons_are_counted(build):
-    """Reasons are counted by oracle and outcome, the commonest first, the rest in one line."""
+    """Reasons are counted by outcome for each oracle, the commonest first, the rest in one line."""
     verdicts = [build.Verdict("differences", "cannot tell", f"reason {max(i - 4, 0):02}") for i in range(20)]
     cases = [build.judged(i, ("add",), v) for i, v in enumerate(verdicts)]
     reasons = summarize(build.run(build.header(), *cases)).reasons
-    assert (reasons[0].text, reasons[0].cases) == ("reason 00", 5)
+    assert (reasons[0].text, reasons[0].cases) == ("reason 00", (0, 0, 5, 0))
     assert len(reasons) == REASONS_SHOWN + 1
-    assert (reasons[-1].text, reasons[-1].cases) == ("8 other reasons", 8)
-    assert sum(reason.cases for reason in reasons) == 20
+    assert (reasons[-1].text, reasons[-1].cases) == ("6 other reasons", (0, 0, 6, 0))
+    assert sum(sum(reason.cases) for reason in reasons) == 20
+
+
+def test_a_convention_has_no_error(build):
+    """At a kink the distance from the contract's choice is not the worst error of the op."""
+    said = [("agrees", "0.5"), ("convention", "inf")]
+    cases = [
+        build.judged(1, ("max",), build.Verdict("exact", outcome, ratio=ratio)) for outcome, ratio in said
+    ]
+    cell = summarize(build.run(build.header(), *cases)).rows[0].cells[0]
+    assert (cell.worst.ratio, cell.compared) == ("0.5", 2)
 
 
 def test_ops_never_reached_are_named(build):

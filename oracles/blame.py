@@ -6,6 +6,7 @@ operand a separate input. If all are right alone, the fault lies in how their gr
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,12 @@ class Kind:
     blame: str
     argument: str
     error: str
+
+
+def finding_id(subject: str, kind: Kind) -> str:
+    """A name to say aloud, and four digits of the kind: the same fault has the same id in every run."""
+    digest = hashlib.sha256(repr((subject, kind.blame, kind.argument, kind.error)).encode()).hexdigest()[:4]
+    return "-".join(p for p in (kind.blame.replace(".", "-"), kind.argument, digest) if p)
 
 
 @dataclass(frozen=True)

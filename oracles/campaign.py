@@ -103,7 +103,7 @@ class _Inline:
         for unit in pieces:
             if self.stop.is_set():
                 return
-            result = search(unit, self.bench, self.known, self.stop.is_set)
+            result = search(unit, self.plan.subject, self.bench, self.known, self.stop.is_set)
             if result.interrupted:
                 self.stop.set()
             yield unit, result
@@ -133,7 +133,7 @@ def _start_worker(plan: Plan) -> None:
 
 
 def _search_in_worker(unit: Unit) -> Searched:
-    return search(unit, _worker["bench"], _worker["known"], lambda: False)
+    return search(unit, _worker["plan"].subject, _worker["bench"], _worker["known"], lambda: False)
 
 
 def _find_in_worker(unit: Unit, accusation: Accusation, seen: int, small: bool) -> Finding:
@@ -204,7 +204,7 @@ def _to_the_end(items: Iterator[Record | Progress], stop: threading.Event) -> It
 
 def _lacking(bench: Bench) -> Iterator[Failure]:
     for op, reason in bench.subject.ready.unsupported.items():
-        yield Failure(op, f"not judged: {reason}")
+        yield Failure(op, reason)
 
 
 def _header(plan: Plan, bench: Bench) -> Header:
@@ -213,7 +213,12 @@ def _header(plan: Plan, bench: Bench) -> Header:
         versions |= {f"{k} (oracle)": v for k, v in bench.pytorch.ready.versions.items()}
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     oracles = tuple(o for o in ORACLES if o != "pytorch" or bench.pytorch is not None)
-    return Header(plan.subject, versions, plan.command, plan.seed, now, oracles, plan.ops, plan.dtypes)
+    catalogue = refgrad.catalogue()
+    faces = {op: faces_of_op(op, catalogue[op]) for op in plan.ops}
+    file = "" if plan.subject_file is None else str(plan.subject_file)
+    return Header(
+        plan.subject, versions, plan.command, plan.seed, now, oracles, plan.ops, plan.dtypes, faces, file
+    )
 
 
 class _Tally:

@@ -22,8 +22,12 @@ FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 STEPS = tuple(0.02 * 0.5**k for k in range(7))
 POOR = 1e-3
 """An estimate worse than this part of the gradient's size says nothing."""
+CANCELS = 1e-3
+"""A slope this far below the size of its terms is taken for a cancellation of them."""
 NOISE = 1e-14
 """The rounding error of one evaluation, as a part of the magnitudes that it sums."""
+UNSEEN = 1e-15
+"""The same for what an evaluation hides, as 1 - tanh(x)**2 hides a 1: no finer steps are believed."""
 MARGIN = 32.0
 """How many estimated errors a gradient may be off: the estimate is the size of the last correction, not a bound."""
 
@@ -90,7 +94,7 @@ def _verdict(found: Estimate, claimed: float, size: float) -> Verdict:
     scale = max(size, abs(found.value))
     if found.kink:
         return Verdict("differences", "cannot tell", "the slopes of the two sides differ: a kink is near")
-    if not np.isfinite(found.value) or found.error > POOR * scale:
+    if not np.isfinite(found.value) or found.error > POOR * max(abs(found.value), CANCELS * scale):
         return Verdict("differences", "cannot tell", "the estimate is poor") if scale else Verdict("differences", "agrees")
     off, allowed = abs(found.value - claimed), MARGIN * found.error + 1e-13 * scale
     ratio = repr(off / allowed) if allowed else "0.0"
@@ -131,5 +135,6 @@ def _along(
         if any(a is not None and a.shape != w.shape for a, w in zip(arrays, weights, strict=True)):
             return None
         terms = [w * a for a, w in zip(arrays, weights, strict=True) if a is not None]
-        sums.append((sum(float(np.sum(t)) for t in terms), sum(float(np.sum(np.abs(t))) for t in terms)))
+        hidden = UNSEEN / NOISE * sum(float(np.sum(np.abs(w))) for w in weights)
+        sums.append((sum(float(np.sum(t)) for t in terms), hidden + sum(float(np.sum(np.abs(t))) for t in terms)))
     return sums if np.all(np.isfinite(sums)) else None

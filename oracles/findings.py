@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 
 from oracles.answers import Answer, Check, Errored
 from oracles.arrays import Array
-from oracles.blame import WALK, Accusation
+from oracles.blame import WALK, Accusation, finding_id
 from oracles.comparison import compare, decimal, ulp
 from oracles.judge import Bench, Judgement
 from oracles.program import Case
@@ -29,7 +28,7 @@ def finding(bench: Bench, accusation: Accusation, subject: str, command: str, sh
     if not judgement.fault:  # a subject that answers at random: keep what was seen
         judgement = accusation.judgement
     kind, case, answer = accusation.kind, judgement.case, judgement.answer
-    name = finding_id(subject, accusation)
+    name = finding_id(subject, kind)
     comparisons = _comparisons(judgement)
     errored = answer if isinstance(answer, Errored) else None
     message = _sentence(accusation, judgement, comparisons)
@@ -53,13 +52,6 @@ def finding(bench: Bench, accusation: Accusation, subject: str, command: str, sh
         shrunk=shrunk,
         seen=seen,
     )
-
-
-def finding_id(subject: str, accusation: Accusation) -> str:
-    """A name to say aloud, and four digits of the kind: the same fault has the same id in every run."""
-    kind = accusation.kind
-    digest = hashlib.sha256(repr((subject, kind.blame, kind.argument, kind.error)).encode()).hexdigest()[:4]
-    return "-".join(p for p in (kind.blame.replace(".", "-"), kind.argument, digest) if p)
 
 
 def _sentence(accusation: Accusation, judgement: Judgement, comparisons: Sequence[Comparison]) -> str:

@@ -39,7 +39,7 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Header(msgspec.Struct, frozen=True, tag_field="record", tag="header"):
-    """The first line: what was judged, by what, and how to do it again."""
+    """The first line: what was judged, by what, and how to do it again. `faces` are those that each op has."""
 
     subject: str
     versions: dict[str, str]
@@ -49,11 +49,17 @@ class Header(msgspec.Struct, frozen=True, tag_field="record", tag="header"):
     oracles: tuple[str, ...]
     ops: tuple[str, ...]
     dtypes: tuple[str, ...]
+    faces: dict[str, tuple[str, ...]] = {}
+    subject_file: str = ""
     format: int = FORMAT
 
 
 class Judged(msgspec.Struct, frozen=True, tag_field="record", tag="case", omit_defaults=True):
-    """One case and every verdict on it. `elements` counts the gradient elements that were compared."""
+    """One case and every verdict on it.
+
+    `elements` counts the gradient elements that were compared, and `finding` names the finding that an accusation
+    belongs to.
+    """
 
     id: str
     ops: tuple[str, ...]

@@ -68,7 +68,7 @@ sys.exit(1 if count else 0)
 
 @dataclass(frozen=True)
 class Code:
-    """A case as code.
+    """A case as code: `text` computes all of the answer, `program` are its inputs and steps alone.
 
     `results` maps the name in records of each array of the answer to the expression for it.
     `elements` is an expression for the list of the elements of the array `value`, row-major; it may use
@@ -76,6 +76,7 @@ class Code:
     """
 
     text: str
+    program: str
     results: dict[str, str]
     elements: str
     versions: dict[str, str]

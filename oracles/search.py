@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
-from oracles.blame import Accusation, Kind, accuse
+from oracles.blame import Accusation, Kind, accuse, finding_id
 from oracles.generation.faces import faces_of_case
 from oracles.generation.programs import Sample, alone, cases, composed
 from oracles.judge import Bench, Judgement
@@ -66,8 +66,8 @@ class _Found(Exception):  # noqa: N818 - it is what the search wants
     """Raised to Hypothesis alone, so that it shrinks."""
 
 
-def search(unit: Unit, bench: Bench, known: set[str], stopped: Callable[[], bool]) -> Searched:
-    """Draw and judge; `known` holds the ids of cases already judged in this campaign, and grows."""
+def search(unit: Unit, subject: str, bench: Bench, known: set[str], stopped: Callable[[], bool]) -> Searched:
+    """Draw and judge `subject`; `known` holds the ids of cases already judged in this campaign, and grows."""
     result = Searched()
     traced = 0
 
@@ -81,10 +81,13 @@ def search(unit: Unit, bench: Bench, known: set[str], stopped: Callable[[], bool
                 continue
             known.add(name)
             judgement = bench.judge(case)
-            result.judged.append(_record(case, name, judgement))
+            finding = ""
             if judgement.fault and traced < ACCUSATIONS:
                 traced += 1
-                _note(result, accuse(bench, judgement))
+                accusation = accuse(bench, judgement)
+                _note(result, accusation)
+                finding = finding_id(subject, accusation.kind)
+            result.judged.append(_record(case, name, judgement, finding))
 
     try:
         _run(unit.strategy(), look, unit.seed, unit.examples, (Phase.generate,))
@@ -98,7 +101,7 @@ def _note(result: Searched, accusation: Accusation) -> None:
     result.seen[accusation.kind] = result.seen.get(accusation.kind, 0) + 1
 
 
-def _record(case: Case, name: str, judgement: Judgement) -> Judged:
+def _record(case: Case, name: str, judgement: Judgement, finding: str) -> Judged:
     return Judged(
         name,
         tuple(s.op for s in case.program.steps),
@@ -107,6 +110,7 @@ def _record(case: Case, name: str, judgement: Judgement) -> Judged:
         judgement.elements,
         judgement.verdicts,
         faces_of_case(case),
+        finding,
     )
 
 

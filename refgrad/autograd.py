@@ -8,6 +8,7 @@ import numpy as np
 
 from refgrad.graph import Edge, leaf_edge
 from refgrad.modes import enable_grad, no_grad, set_grad_enabled
+from refgrad.ops.shaping import to_copy
 from refgrad.tensor import Tensor
 from refgrad.walk import accumulate, run
 
@@ -142,6 +143,6 @@ def _roots(outputs: Sequence[Tensor], given: Any, create_graph: bool) -> list[tu
         seed = Tensor(np.ones_like(out._array)) if seed is None else seed
         if seed._array.dtype != out._array.dtype:
             with set_grad_enabled(create_graph):
-                seed = seed.to(out.dtype)  # type: ignore[attr-defined]
+                seed = to_copy(seed, dtype=out.dtype)
         roots.append((edge, seed if create_graph else seed._array))
     return roots

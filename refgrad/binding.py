@@ -166,7 +166,8 @@ def _rule(
     op: str, frame: Frame, formulas: Mapping[str, Any], name: str, said: Formula | Zero | Joint
 ) -> tuple[Rule, list[str]]:
     """The rule for the input `name`, and the outputs whose cotangents it takes."""
-    names, places = (name,), ((0,) if frame.lists else None)
+    names: tuple[str, ...] = (name,)
+    places: tuple[int, ...] | None = (0,) if frame.lists else None
     formula: Any = said
     if isinstance(said, Zero):
         formula = _zeros

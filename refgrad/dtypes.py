@@ -18,13 +18,14 @@ Number = bool | int | float
 class dtype:  # noqa: N801 (PyTorch's name)
     """An element type; prints as `torch.float32`, as PyTorch prints it."""
 
-    __slots__ = ("itemsize", "kind", "name", "word")
+    __slots__ = ("c_name", "itemsize", "kind", "name", "word")
 
-    def __init__(self, name: str, kind: str, itemsize: int, word: str) -> None:
+    def __init__(self, name: str, kind: str, itemsize: int, word: str, c_name: str) -> None:
         self.name: Final = name
         self.kind: Final = kind  # "b", "u", "i" or "f", as NumPy has it
         self.itemsize: Final = itemsize
         self.word: Final = word  # PyTorch's word for it in messages: Float, Double, Long
+        self.c_name: Final = c_name  # its other word for it: float, double, long int
 
     @property
     def is_floating_point(self) -> bool:
@@ -43,16 +44,16 @@ class dtype:  # noqa: N801 (PyTorch's name)
         return self.name
 
 
-bool_ = dtype("bool", "b", 1, "Bool")
-uint8 = dtype("uint8", "u", 1, "Byte")
-int8 = dtype("int8", "i", 1, "Char")
-int16 = dtype("int16", "i", 2, "Short")
-int32 = dtype("int32", "i", 4, "Int")
-int64 = dtype("int64", "i", 8, "Long")
-float16 = dtype("float16", "f", 2, "Half")
-bfloat16 = dtype("bfloat16", "f", 2, "BFloat16")
-float32 = dtype("float32", "f", 4, "Float")
-float64 = dtype("float64", "f", 8, "Double")
+bool_ = dtype("bool", "b", 1, "Bool", "bool")
+uint8 = dtype("uint8", "u", 1, "Byte", "unsigned char")
+int8 = dtype("int8", "i", 1, "Char", "signed char")
+int16 = dtype("int16", "i", 2, "Short", "short int")
+int32 = dtype("int32", "i", 4, "Int", "int")
+int64 = dtype("int64", "i", 8, "Long", "long int")
+float16 = dtype("float16", "f", 2, "Half", "c10::Half")
+bfloat16 = dtype("bfloat16", "f", 2, "BFloat16", "c10::BFloat16")
+float32 = dtype("float32", "f", 4, "Float", "float")
+float64 = dtype("float64", "f", 8, "Double", "double")
 
 ALL: Final = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64)
 DEFAULT: Final = float32
@@ -67,9 +68,10 @@ def to_numpy(kind: dtype) -> np.dtype[Any]:
     if kind is not bfloat16:
         return np.dtype(kind.name)
     try:
-        return np.dtype(importlib.import_module("ml_dtypes").bfloat16)
+        stored: np.dtype[Any] = np.dtype(importlib.import_module("ml_dtypes").bfloat16)
     except ImportError:
         raise ImportError("bfloat16 needs ml_dtypes: pip install 'refgrad[bfloat16]'") from None
+    return stored
 
 
 _FROM_NUMPY: Final = {to_numpy(d): d for d in ALL if d is not bfloat16}

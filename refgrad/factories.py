@@ -21,7 +21,7 @@ def tensor(data: Any, *, dtype: dtype | None = None, requires_grad: bool = False
 def as_tensor(data: Any, dtype: dtype | None = None) -> Tensor:
     """`data` as a tensor, sharing memory with an array, and the same object where nothing changes."""
     if type(data) is Tensor:
-        return data if dtype is None or dtype is data.dtype else data.to(dtype)  # type: ignore[attr-defined,no-any-return]
+        return data if dtype is None or dtype is data.dtype else data.to(dtype)
     return Tensor(_from_data(data, dtype, copy=False))
 
 

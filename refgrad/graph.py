@@ -163,7 +163,8 @@ def node_class(op: Op) -> type[Node]:
     """The class of the nodes of `op`, named as PyTorch names it."""
     if op.node_class is None:
         op.node_class = type(op.node, (Node,), {"__slots__": (), "op": op})
-    return op.node_class
+    made: type[Node] = op.node_class
+    return made
 
 
 def as_seen(held: Any, seen: Any) -> Any:

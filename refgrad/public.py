@@ -79,8 +79,7 @@ def publish_elementwise() -> None:
     claimed = {op for entry in _CATALOGUE.values() for op in entry.ops}
     for op in REGISTRY.values():
         if isinstance(op.facts.meaning, str) and op not in claimed and op.name not in FUNCTIONS:
-            bind = {1: unary, 2: binary}[len(op.inputs)]
-            public(op.name, op)(bind(op))
+            public(op.name, op)(unary(op) if len(op.inputs) == 1 else binary(op))
 
 
 def unary(op: Op) -> Callable[[Tensor], Tensor]:

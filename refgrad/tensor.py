@@ -6,7 +6,7 @@ Methods that are ops are added by `refgrad.public` from the catalogue.
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -55,6 +55,27 @@ class Tensor:
         self._state: LeafState | None = None
 
     __apply_op__: ClassVar[Callable[..., Any]]  # what an op does with tensors; set by `refgrad.record`
+
+    if TYPE_CHECKING:  # what `refgrad.operators` and the catalogue add
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __getitem__(self, index: Any) -> Any: ...
+        def __add__(self, other: Any) -> Any: ...
+        def __radd__(self, other: Any) -> Any: ...
+        def __sub__(self, other: Any) -> Any: ...
+        def __rsub__(self, other: Any) -> Any: ...
+        def __mul__(self, other: Any) -> Any: ...
+        def __rmul__(self, other: Any) -> Any: ...
+        def __truediv__(self, other: Any) -> Any: ...
+        def __rtruediv__(self, other: Any) -> Any: ...
+        def __pow__(self, other: Any) -> Any: ...
+        def __rpow__(self, other: Any) -> Any: ...
+        def __matmul__(self, other: Any) -> Any: ...
+        def __neg__(self) -> Any: ...
+        def __gt__(self, other: Any) -> Any: ...
+        def __ge__(self, other: Any) -> Any: ...
+        def __lt__(self, other: Any) -> Any: ...
+        def __le__(self, other: Any) -> Any: ...
 
     def state(self) -> LeafState:
         """The leaf's state, made on first need."""
@@ -235,7 +256,7 @@ class Tensor:
     def __iter__(self) -> Iterator["Tensor"]:
         if self._array.ndim == 0:
             raise TypeError("iteration over a 0-d tensor")
-        return (self[i] for i in range(len(self._array)))  # type: ignore[index]
+        return (self[i] for i in range(len(self._array)))
 
     def __bool__(self) -> bool:
         if self._array.size != 1:
@@ -280,13 +301,18 @@ def check_grad(holder: Tensor, value: object) -> None:
         )
     if value is holder:
         raise RuntimeError("can't assign Variable as its own grad")
-    if value.dtype is not holder.dtype:
-        raise RuntimeError(
-            f"attempting to assign a gradient with dtype '{value.dtype}' to a tensor with grad_dtype '{holder.dtype}'."
-        )
     if value.shape != holder.shape:
         raise RuntimeError(
-            f"assigned grad has data of a different size: {list(value.shape)} and {list(holder.shape)}"
+            f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of size "
+            f"'{list(holder.shape)}'. Please ensure that the gradient and the tensor are the same size"
+        )
+    if value.dtype is not holder.dtype:
+        raise RuntimeError(
+            f"attempting to assign a gradient with dtype '{value.dtype.c_name}' to a tensor with grad_dtype "
+            f"'{holder.dtype.word}'. The gradient must match the tensor's grad_dtype (defaults to the tensor's "
+            "dtype). You can set the tensor's grad_dtype attribute with a specific dtype, or None to allow any "
+            "dtype. Set grad_dtype with caution. Diverging the dtypes of a tensor and its gradient may break "
+            "downstream systems that assume they match."
         )
 
 

@@ -60,8 +60,8 @@ def _visit(
     nodes: Sequence[Node], pending: Pending, awaited: dict[Node, int], *, create_graph: bool, keep: bool
 ) -> Mapping[Edge, Any]:
     """Run every node, and hand each leaf its gradient as soon as all of it has arrived."""
-    for leaf in [node for node, count in awaited.items() if not count]:
-        _finish(leaf, pending, create_graph)
+    for root in [node for node, count in awaited.items() if not count]:
+        _finish(root, pending, create_graph)
     for node in nodes:
         plan, edges = node.plan, node.edges
         if node.plain and not create_graph:  # what `_run_node` does, without detours
@@ -71,7 +71,9 @@ def _visit(
                 if saved is None:
                     raise RuntimeError(FREED)
                 for position, formula, pick in plan.steps or ():
-                    target, nr = edge = edges[position]  # type: ignore[misc]  # a live formula's input has one
+                    edge = edges[position]
+                    assert edge is not None, "a live formula's input has an edge"
+                    target, nr = edge
                     ct = formula(g, *pick(saved))
                     shape, stored = target.metas[nr]
                     if type(ct) is not ndarray or ct.shape != shape or ct.dtype is not stored:
@@ -133,7 +135,7 @@ def _run_node(
             edge = edges[rule.inputs[0]]
             if edge is None or (useful is not None and edge[0] not in useful):
                 continue
-            sent = ((edge, rule.formula(*gs, *pick(saved))),)
+            sent: Sequence[tuple[Edge, Any]] = [(edge, rule.formula(*gs, *pick(saved)))]
         else:
             sent = _several(node, rule, gs, pick(saved), useful)
         for edge, ct in sent:
@@ -171,7 +173,7 @@ def _take(node: Node, pending: Pending, create_graph: bool) -> Sequence[Any] | N
     """
     metas = node.metas
     gs: Sequence[Any] = [pending.pop((node, nr) if nr else node, None) for nr in range(len(metas))]
-    if all([g is None for g in gs]):
+    if all(g is None for g in gs):
         return None
     if len(gs) > 1:
         gs = [_zeros(meta, create_graph) if g is None else g for g, meta in zip(gs, metas, strict=True)]
@@ -201,7 +203,7 @@ def _sum(held: Any, g: Any) -> Any:
     return total if type(total) is ndarray or type(total) is Tensor else np.asarray(total)
 
 
-def _finish(leaf: Node, pending: dict[Edge, Any], create_graph: bool) -> None:
+def _finish(leaf: Node, pending: Pending, create_graph: bool) -> None:
     """Give a leaf the gradient that has arrived."""
     g = pending.pop(leaf, None)
     if g is not None:

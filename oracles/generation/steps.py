@@ -186,17 +186,17 @@ def _basic(n: int) -> tuple[IndexItem, ...]:
 
 
 def _advanced(d: Drawing, op: str, x: int, shape: tuple[int, ...]) -> int:
-    count = d.integer(1, min(2, len(shape)))
+    lead = 1 if len(shape) > 1 and d.integer(0, 2) == 2 else 0
+    indexed = shape[lead : lead + d.integer(1, min(2, len(shape) - lead))]
     length = d.integer(2, 3)
-    picks = [
-        d.given(np.array([d.integer(-1 if d.face == "negative dim" else 0, shape[k] - 1) for _ in range(length)]))
-        if d.face != "repeated index"
-        else d.given(np.full(length, d.integer(0, shape[k] - 1)))
-        for k in range(count)
-    ]
-    lead = Slice() if count < len(shape) and d.integer(0, 2) == 2 and shape[1:2] == shape[:1] else None
-    items: list[IndexItem] = [Pick(k + 1) for k in range(count)]
-    return d.apply(op, Ref(x), *(Ref(p) for p in picks), index=tuple([lead, *items] if lead else items))
+    picks = []
+    for side in indexed:
+        low = -1 if d.face == "negative dim" else 0
+        same = d.integer(low, side - 1) if d.face == "repeated index" else None
+        picks.append(d.given(np.array([d.integer(low, side - 1) if same is None else same for _ in range(length)])))
+    items: list[IndexItem] = [Slice()] * lead
+    items += [Pick(k + 1) for k in range(len(picks))]
+    return d.apply(op, Ref(x), *(Ref(p) for p in picks), index=tuple(items))
 
 
 def reshape(d: Drawing, op: str, facts: Any, arity: int) -> int:

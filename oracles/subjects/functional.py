@@ -170,8 +170,8 @@ class Functional:
                 raise Lacking(f"{self.name} has no {dtype}")
 
     def code(self, case: Case) -> str:
-        """The case as runnable code of this library that computes its gradients."""
-        return functional_code(self, case).text
+        """The case's inputs and steps as this library's code."""
+        return functional_code(self, case).program
 
     def script(self, case: Case, checks: Sequence[Check], message: str = "", raises: str = "") -> str:
         """A script that compares what the library computes with what is expected; see `oracles.scripts`."""

@@ -118,21 +118,22 @@ def torchlike_code(subject: TorchLike, case: Case) -> Code:
         made = Spelled(f"{torch}.tensor({_elements(base)}, dtype={torch}.{array.dtype}){empty}")
         return f"{view(made)}{'.requires_grad_()' if leaf else ''}"
 
-    for name, array, given in zip(names.values, case.inputs, case.program.inputs, strict=False):
-        lines.append(f"{name} = {tensor(array, given.layout, given.requires_grad)}")
+    inputs = [
+        f"{name} = {tensor(array, given.layout, given.requires_grad)}"
+        for name, array, given in zip(names.values, case.inputs, case.program.inputs, strict=False)
+    ]
+    lines += inputs
     lines += [
         f"{n} = {tensor(c, leaf=second)}" for n, c in zip(names.cotangents, case.cotangents, strict=True)
     ]
     lines += [f"{n} = {tensor(w)}" for n, w in zip(names.weights, case.seconds, strict=False)]
     module = Spelled(torch)
-    lines += [
-        "",
-        *steps_of(case.program, names.values, lambda s, o: subject.apply(module, s, o), alone=False),
-        "",
-    ]
+    steps = steps_of(case.program, names.values, lambda s, o: subject.apply(module, s, o), alone=False)
+    lines += ["", *steps, ""]
     lines += _torchlike_gradients(case, names, torch)
     return Code(
         "\n".join(lines) + "\n",
+        "\n".join([*inputs, *steps]) + "\n",
         names.results(case),
         "value.detach().reshape(-1).tolist()",
         subject.versions(),
@@ -200,8 +201,11 @@ def functional_code(subject: Functional, case: Case) -> Code:
         empty = f".reshape({spell(tuple(base.shape))})" if not base.size else ""
         return str(view(Spelled(f'{numpy}.array({_elements(base)}, dtype="{value.dtype}"){empty}')))
 
-    for name, value, given in zip(names.values, case.inputs, case.program.inputs, strict=False):
-        lines.append(f"{name} = {array(value, given.layout)}")
+    inputs = [
+        f"{name} = {array(value, given.layout)}"
+        for name, value, given in zip(names.values, case.inputs, case.program.inputs, strict=False)
+    ]
+    lines += inputs
     lines += [f"{n} = {array(c)}" for n, c in zip(names.cotangents, case.cotangents, strict=True)]
     lines += [f"{n} = {array(w)}" for n, w in zip(names.weights, case.seconds, strict=False)]
     modules = {name: Spelled(name) for name in spaces}
@@ -213,7 +217,11 @@ def functional_code(subject: Functional, case: Case) -> Code:
     results = names.results(case)
     results.update({label: f"outputs[{k}]" for k, label in enumerate(labels(case, "outputs"))})
     return Code(
-        "\n".join(lines) + "\n", results, "numpy.asarray(value).reshape(-1).tolist()", subject.versions()
+        "\n".join(lines) + "\n",
+        "\n".join([*inputs, *body]) + "\n",
+        results,
+        "numpy.asarray(value).reshape(-1).tolist()",
+        subject.versions(),
     )
 
 

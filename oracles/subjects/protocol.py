@@ -54,7 +54,7 @@ class Subject(Protocol):
         """The case's outputs and gradients; `repeated` and `scaled` are left to the worker."""
 
     def code(self, case: Case) -> str:
-        """The case as runnable code of this library that computes its gradients."""
+        """The case's inputs and steps as this library's code."""
 
     def script(self, case: Case, checks: Sequence[Check], message: str = "", raises: str = "") -> str:
         """The code, then a comparison; exits with 0 if all is as expected, 1 if not, 2 if it cannot run."""

@@ -181,8 +181,8 @@ class TorchLike:
                 raise Lacking(f"{self.name} has no {dtype}")
 
     def code(self, case: Case) -> str:
-        """The case as runnable code of this library that computes its gradients."""
-        return torchlike_code(self, case).text
+        """The case's inputs and steps as this library's code."""
+        return torchlike_code(self, case).program
 
     def script(self, case: Case, checks: Sequence[Check], message: str = "", raises: str = "") -> str:
         """A script that compares what the library computes with what is expected; see `oracles.scripts`."""

@@ -1,5 +1,8 @@
 """Addition to powers, selection, and comparison: elementwise, integers stay integers."""
 
+# mypy: disable-error-code="has-type"
+# A formula may name the very op it belongs to, whose type mypy then cannot have inferred yet.
+
 from math import inf
 from typing import Any
 
@@ -135,6 +138,8 @@ def times(g: Any, alpha: float) -> Any:
 
 def power(x: Array, exponent: float) -> Any:
     """x**exponent, by multiplication and roots where these are exact or nearly so."""
+    if x.dtype.kind == "b":
+        return x | (not exponent)
     if exponent == 2:
         return x * x
     if exponent == 3:
@@ -180,11 +185,7 @@ def _(input: Any, other: Any, *, alpha: float = 1) -> Any:
     """Input - alpha*other."""
     operands("sub", input, other)
     check_alpha(alpha, input, other)
-    if all(isinstance(x, bool) or (type(x) is Tensor and x._array.dtype.kind == "b") for x in (input, other)):
-        raise RuntimeError(
-            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
-            "`logical_xor()` operator instead."
-        )
+    check_no_booleans(input, other)
     return apply(sub, (input, other), {"alpha": alpha})
 
 
@@ -226,7 +227,11 @@ def _(input: Any, exponent: Any) -> Any:
     if type(exponent) is Tensor:
         if type(input) is Tensor:
             operands("pow", input, exponent)
+            if input._array.dtype.kind == exponent._array.dtype.kind == "b":
+                raise NotImplementedError("\"pow\" not implemented for 'Bool'")
             return apply(pow, (input, exponent), {})
+        if isinstance(input, bool) and exponent._array.dtype.kind == "b":
+            raise NotImplementedError("\"pow\" not implemented for 'Bool'")
         base = float(input) if exponent._array.dtype.kind == "f" else input
         return apply(rpow, (widened(exponent, base),), {"base": base})
     check_tensor("pow", input)
@@ -256,6 +261,7 @@ def _(condition: Any, input: Any, other: Any) -> Any:
 def _(input: Any, other: Any, *, alpha: float = 1) -> Any:
     """Other - alpha*input, for a number `other`."""
     check_tensor("rsub", input)
+    check_no_booleans(input, other)
     if not isinstance(other, bool | int | float):
         raise wrong_type("rsub", "other", 2, other, "Number")
     return apply(rsub, (widened(input, other),), {"other": other, "alpha": alpha})
@@ -270,6 +276,21 @@ def widened(x: Tensor, number: float) -> Tensor:
     """`x` in the dtype that it and a Python number are computed in together."""
     kind = result_type([x._array, number])
     return x if kind is x.dtype else apply(to_copy, (x,), {"dtype": kind})
+
+
+def check_no_booleans(*operands: Any) -> None:
+    """RuntimeError, in PyTorch's words, for a difference with a boolean."""
+    booleans = [isinstance(x, bool) or (type(x) is Tensor and x._array.dtype.kind == "b") for x in operands]
+    if all(booleans):
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
+            "`logical_xor()` operator instead."
+        )
+    if any(booleans):
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a "
+            "mask, use the `~` or `logical_not()` operator instead."
+        )
 
 
 def check_alpha(alpha: float, *operands: Any) -> None:

@@ -1,12 +1,16 @@
 """Matrix products and linear systems."""
 
+# mypy: disable-error-code="has-type"
+# A formula may name the very op it belongs to, whose type mypy then cannot have inferred yet.
+
 from typing import Any
 
 import numpy as np
 from scipy.linalg import lapack
 
 from refgrad.dtypes import Array
-from refgrad.op import Joint, op
+from refgrad.binding import Joint
+from refgrad.op import op
 from refgrad.ops.shaping import t, transpose, unsqueeze
 
 
@@ -104,7 +108,7 @@ def factor(A: Array) -> tuple[Array, Array]:
     """The LU factors of each matrix, in one array, and its row exchanges counted from 1, as LAPACK has them."""
     LU = np.array(A, order="C")
     pivots = np.zeros(A.shape[:-1], np.int32)
-    getrf = lapack.get_lapack_funcs("getrf", (LU,))
+    getrf: Any = lapack.get_lapack_funcs("getrf", (LU,))
     for place in np.ndindex(A.shape[:-2] if A.size else (0,)):
         LU[place], exchanges, info = getrf(A[place])
         if info > 0:
@@ -125,7 +129,7 @@ def substitute(LU: Array, pivots: Array, B: Array, *, left: bool, transposed: bo
     X = np.array(np.broadcast_to(sides, (*batch, *sides.shape[-2:])))
     factors = np.broadcast_to(LU, (*batch, *LU.shape[-2:]))
     exchanges = np.broadcast_to(pivots - 1, (*batch, *pivots.shape[-1:]))
-    getrs = lapack.get_lapack_funcs("getrs", (X,))
+    getrs: Any = lapack.get_lapack_funcs("getrs", (X,))
     for place in np.ndindex(batch if X.size else (0,)):
         X[place], _ = getrs(factors[place], exchanges[place], X[place], trans=int(transposed == left))
     X = X if left else np.swapaxes(X, -1, -2)

@@ -8,8 +8,6 @@ from refgrad.ops.shaping import squeeze_in_place, unsafe_view
 from refgrad.public import broadcast, check_tensor, public
 from refgrad.record import apply
 
-C_NAMES = {"Float": "float", "Double": "double", "Long": "long", "Int": "int"}
-
 
 @public("mm", mm, judged=False)
 def _(input: Any, mat2: Any) -> Any:
@@ -22,7 +20,7 @@ def _(input: Any, mat2: Any) -> Any:
     if k != m:
         raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({n}x{k} and {m}x{p})")
     if input.dtype is not mat2.dtype:
-        kinds = " != ".join(C_NAMES.get(x.dtype.word, x.dtype.word) for x in (input, mat2))
+        kinds = f"{input.dtype.c_name} != {mat2.dtype.c_name}"
         raise RuntimeError(f"expected m1 and m2 to have the same dtype, but got: {kinds}")
     return apply(mm, (input, mat2), {})
 

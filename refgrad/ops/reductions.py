@@ -4,6 +4,9 @@ A reduction's settings are normalised: `dim` is a tuple of non-negative ints, ne
 has no dimensions.
 """
 
+# mypy: disable-error-code="has-type"
+# A formula may name the very op it belongs to, whose type mypy then cannot have inferred yet.
+
 from math import prod
 from typing import Any
 

@@ -106,7 +106,7 @@ class MaxResult(NamedTuple):
 
 
 @public("max", max_dim, max_all)
-def _(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+def _(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """The largest element, or along `dim` the values and indices of the largest.
 
     RuntimeError or IndexError where there is none; TypeError for the maximum of two tensors.
@@ -129,4 +129,4 @@ def _(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
 
 def floating(x: Tensor) -> Tensor:
     """`x`, or where it holds integers a float32 copy."""
-    return x if x.is_floating_point() else FUNCTIONS["to"](x, float32)  # type: ignore[no-any-return]
+    return x if x.is_floating_point() else FUNCTIONS["to"](x, float32)

@@ -9,6 +9,7 @@ import refgrad as torch
 
 @pytest.fixture
 def x():
+    """A leaf that requires grad."""
     return torch.tensor([1.0], requires_grad=True)
 
 

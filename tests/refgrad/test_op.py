@@ -27,10 +27,12 @@ def _registry():
 
 
 def leaf(*values):
+    """A float64 leaf that requires grad."""
     return refgrad.tensor(values, dtype=refgrad.float64, requires_grad=True)
 
 
 def sqrt(x):
+    """An evaluation to declare an op over."""
     return np.sqrt(x)
 
 
@@ -40,7 +42,10 @@ def sqrt(x):
         ({}, r"sqrt: inputs \['x'\] but formulas for \[\]"),
         ({"z": lambda g: g}, r"sqrt: inputs \['x'\] but formulas for \['z'\]"),
         ({"x": lambda y: y}, r"sqrt: the formula for 'x' must take the cotangent first"),
-        ({"x": lambda g, q: g}, r"sqrt: the formula for 'x' asks for \['q'\], but there are only g, y, x, x_shape"),
+        (
+            {"x": lambda g, q: g},
+            r"sqrt: the formula for 'x' asks for \['q'\], but there are only g, y, x, x_shape",
+        ),
         ({"x": lambda g, needs: g}, r"asks for \['needs'\]"),
     ],
 )
@@ -146,6 +151,7 @@ def test_an_operand_decides_what_an_op_means():
         def __init__(self, text):
             self.text = text
 
+        @staticmethod
         def __apply_op__(op, inputs, settings):
             return Symbol(f"{op.name}({', '.join(getattr(x, 'text', str(x)) for x in inputs)})")
 
@@ -197,7 +203,9 @@ def test_no_formula_mentions_numpy():
                 continue
             declared = [d for d in node.decorator_list if isinstance(d, ast.Call) and named(d.func) == {"op"}]
             for keyword in (k for d in declared for k in [*d.keywords, *d.args]):
-                mentioned[f"{path.name}:{node.name}"] = named(keyword) | mentioned.get(f"{path.name}:{node.name}", set())
+                mentioned[f"{path.name}:{node.name}"] = named(keyword) | mentioned.get(
+                    f"{path.name}:{node.name}", set()
+                )
             if not declared:
                 helpers[node.name] = node
     assert len(mentioned) > 50

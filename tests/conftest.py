@@ -1,0 +1,20 @@
+"""How the tests run: Hypothesis profiles, and one thread for each process."""
+
+import contextlib
+import os
+
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")  # before NumPy or PyTorch is imported; workers inherit it
+
+with contextlib.suppress(ImportError):  # the engine's tests run without PyTorch
+    import torch
+
+    torch.set_num_threads(1)
+
+with contextlib.suppress(ImportError):  # and without Hypothesis
+    from hypothesis import settings
+
+    settings.register_profile("quick", max_examples=20, deadline=None, derandomize=True)
+    settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True, print_blob=True)
+    settings.register_profile("nightly", max_examples=2000, deadline=None, print_blob=True)
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))

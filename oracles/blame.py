@@ -43,11 +43,12 @@ def finding_id(subject: str, kind: Kind) -> str:
 
 @dataclass(frozen=True)
 class Accusation:
-    """A kind, the step that it names in this program (-1 for the walk), and the judgement that shows it."""
+    """A kind, the step that it names in this program (-1 for the walk), and the case that shows it."""
 
     kind: Kind
     step: int
-    judgement: Judgement
+    case: Case
+    message: str
 
 
 def accuse(bench: Bench, judgement: Judgement) -> Accusation:
@@ -55,15 +56,15 @@ def accuse(bench: Bench, judgement: Judgement) -> Accusation:
     case = judgement.case
     if len(case.program.steps) == 1 and not _repeats(case.program.steps[0]):
         op = case.program.steps[0].op
-        return Accusation(Kind(op, _argument(case.program, judgement.argument), _error(judgement)), 0, judgement)
+        return Accusation(Kind(op, _argument(case.program, judgement.argument), _error(judgement)), 0, case, judgement.message)
     for number, local in _alone(case):
         if local is None:
             continue
         verdict = bench.judge(local, witnesses=False)
         if verdict.fault:
             argument = _argument(local.program, verdict.argument)
-            return Accusation(Kind(case.program.steps[number].op, argument, _error(verdict)), number, judgement)
-    return Accusation(Kind(WALK, "", _error(judgement)), -1, judgement)
+            return Accusation(Kind(case.program.steps[number].op, argument, _error(verdict)), number, case, judgement.message)
+    return Accusation(Kind(WALK, "", _error(judgement)), -1, case, judgement.message)
 
 
 def _error(judgement: Judgement) -> str:

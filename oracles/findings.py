@@ -24,9 +24,7 @@ PLOTTED = 41
 
 def finding(bench: Bench, accusation: Accusation, subject: str, command: str, shrunk: bool, seen: int) -> Finding:
     """The record of one distinct fault, with its evidence from every oracle."""
-    judgement = bench.judge(accusation.judgement.case)
-    if not judgement.fault:  # a subject that answers at random: keep what was seen
-        judgement = accusation.judgement
+    judgement = bench.judge(accusation.case)
     kind, case, answer = accusation.kind, judgement.case, judgement.answer
     name = finding_id(subject, kind)
     comparisons = _comparisons(judgement)
@@ -56,6 +54,8 @@ def finding(bench: Bench, accusation: Accusation, subject: str, command: str, sh
 
 def _sentence(accusation: Accusation, judgement: Judgement, comparisons: Sequence[Comparison]) -> str:
     kind = accusation.kind
+    if not judgement.fault:
+        return f"{kind.blame}: {kind.error}, but not every time: {accusation.message}"
     where = f"{kind.argument} of {kind.blame}" if kind.argument else kind.blame
     if kind.blame == WALK:
         where = "bringing gradients together (each op is right alone)"

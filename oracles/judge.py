@@ -61,7 +61,7 @@ class Bench:
         truth = enclose(case)
         if isinstance(answer, Errored | Died | Hung):
             peer = self._peer(case) if witnesses else None
-            return _errored(case, answer, truth, peer)
+            return _errored(case, answer, truth, peer, self._forward_too(case, answer))
         laws, law_fault, argument, shapes_right = judge_by_laws(case, answer)
         compared = _compare_all(case, answer, truth) if shapes_right else {}
         exact = judge_exactly(truth, compared, shapes_right)
@@ -78,6 +78,12 @@ class Bench:
             verdicts.insert(-1, judge_by_differences(case, answer, self.subject))
         return Judgement(case, answer, truth, tuple(verdicts), fault, argument, message, compared, peer)
 
+    def _forward_too(self, case: Case, answer: Errored | Died | Hung) -> bool:
+        """Whether the subject cannot even run the program forward."""
+        if not isinstance(answer, Errored):
+            return False
+        return not isinstance(self.subject.values(case.program, case.dtype, [[a.numpy() for a in case.inputs]]), list)
+
     def _peer(self, case: Case) -> Answer | None:
         if self.pytorch is None:
             return None
@@ -91,13 +97,16 @@ def _unsupported(case: Case, answer: Unsupported, witnesses: bool) -> Judgement:
     return Judgement(case, answer, Unknown(answer.reason, True), verdicts)
 
 
-def _errored(case: Case, answer: Errored | Died | Hung, truth: Enclosed | Unknown, peer: Answer | None) -> Judgement:
+def _errored(
+    case: Case, answer: Errored | Died | Hung, truth: Enclosed | Unknown, peer: Answer | None, forward: bool
+) -> Judgement:
     """A subject that raises where the mathematics has an answer is at fault; elsewhere it may."""
     match answer:
         case Errored(type="wrong answer", message=message):
             fault = "wrong answer"
         case Errored(type=kind, message=message):
-            fault, message = f"raises {kind}", message.splitlines()[0] if message else kind
+            where = "forward raises" if forward else "raises"
+            fault, message = f"{where} {kind}", message.splitlines()[0] if message else kind
         case Died(how=how):
             fault, message = "died", f"the subject's process ended with {how}"
         case Hung(seconds=seconds):

@@ -20,6 +20,7 @@ from oracles.generation.programs import Sample, alone, cases, composed
 from oracles.judge import Bench, Judgement
 from oracles.program import Case, DType
 from oracles.records import Judged
+from oracles.trim import single_elements
 
 POINTS = 2
 """Points judged for each drawn program."""
@@ -118,13 +119,26 @@ def shrink(unit: Unit, first: Accusation, bench: Bench) -> tuple[Accusation, boo
     """The smallest accusation of the same kind that was found, and whether shrinking ran to its end."""
     if first.kind.error.startswith("hung"):
         return first, False
-    wanted = first.judgement.case
+    wanted = first.case
     best, finished = _shrunk(unit.strategy(), unit.seed, unit.examples, first, bench, wanted, POINTS)
     if unit.face and unit.face != "plain":
         plainer, done = _shrunk(unit.strategy("plain"), unit.seed, SIMPLER_EXAMPLES, best, bench, wanted, 1)
-        if plainer is not best and size(plainer.judgement.case) < size(best.judgement.case):
+        if plainer is not best and size(plainer.case) < size(best.case):
             best, finished = plainer, done
+    for smaller in single_elements(best.case):
+        accusation = _same(smaller, first.kind, bench)
+        if accusation is not None:
+            return accusation, finished
     return best, finished
+
+
+def _same(case: Case, kind: Kind, bench: Bench) -> Accusation | None:
+    """The accusation of this kind that a case gives rise to, if it does."""
+    judgement = bench.judge(case, witnesses=False)
+    if not judgement.fault:
+        return None
+    accusation = accuse(bench, judgement)
+    return accusation if accusation.kind == kind else None
 
 
 def _shrunk(
@@ -148,12 +162,9 @@ def _shrunk(
         for case in cases(sample, (wanted.dtype,), points):
             if case.order != wanted.order:
                 continue
-            judgement = bench.judge(case, witnesses=False)
-            if not judgement.fault:
-                continue
-            accusation = accuse(bench, judgement)
-            if accusation.kind == first.kind:
-                if size(case) <= size(best.judgement.case):
+            accusation = _same(case, first.kind, bench)
+            if accusation is not None:
+                if size(case) <= size(best.case):
                     best = accusation
                 raise _Found
 

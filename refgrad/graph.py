@@ -122,6 +122,8 @@ class Node:
             return None
         value = self.saved[self.plan.slots.index(slot)]
         held = self._tensor(slot, value)
+        if isinstance(held, bool | int | float) and slot - self.op.frame.first_input in self.plan.inputs:
+            return Tensor(np.asarray(held))  # a number that stood for a tensor
         return held if isinstance(held, Tensor) else _as_saved(value)
 
     def __dir__(self) -> list[str]:

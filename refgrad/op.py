@@ -28,6 +28,23 @@ import numpy as np
 
 from refgrad.binding import Binding, Formula, Frame, Joint, Plan, Zero, bind
 
+__all__ = [
+    "COMMON",
+    "FLOAT",
+    "MOVES",
+    "NO_GRADIENT",
+    "OWN",
+    "REGISTRY",
+    "ZERO",
+    "Facts",
+    "Formula",
+    "Joint",
+    "Op",
+    "Zero",
+    "op",
+    "replaced",
+]
+
 Interval = tuple[float, float]
 
 REGISTRY: Final[dict[str, "Op"]] = {}
@@ -86,6 +103,7 @@ class Op:
         "plans",
         "promoted",
         "simple",
+        "single",
     )  # fmt: skip
 
     def __init__(
@@ -154,10 +172,10 @@ class Op:
         self.binding: Binding = bind(self.name, self.frame, formulas, NO_GRADIENT)
         self.has_formula = tuple(formulas[name] is not NO_GRADIENT for name in self.inputs)
         self.promoted = self.has_formula if any(self.has_formula) else (True,) * len(self.inputs)
-        alone = len(self.outputs) == 1 and not self.aux and not self.lists
-        self.simple = (
-            alone and self.dtypes in (COMMON, FLOAT) and all(self.has_formula) and len(self.inputs) <= 2
-        )
+        each = all(rule.places is None for rule in self.binding.rules)  # no list, no joint formula
+        alone = len(self.outputs) == 1 and not self.aux and each and all(self.has_formula)
+        self.single = alone and len(self.inputs) == 1  # what `refgrad.record` can apply without detours
+        self.simple = alone and len(self.inputs) == 2 and self.dtypes in (COMMON, FLOAT)
         self.plans: dict[int, Plan] = {}
 
     def plan(self, mask: int) -> Plan:

@@ -99,8 +99,14 @@ def _subtracted(self: Tensor, other: Any) -> Any:
 
 
 def _reversed(self: Tensor) -> Any:
-    """All dimensions in the opposite order."""
-    if self._array.ndim not in (0, 2):
+    """All dimensions in the opposite order; deprecated, as in PyTorch, for other than two."""
+    if self._array.ndim == 0:
+        warnings.warn(
+            "Tensor.T is deprecated on 0-D tensors. This function is the identity in these cases.",
+            UserWarning,
+            stacklevel=2,
+        )
+    elif self._array.ndim != 2:
         warnings.warn(
             "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated and "
             "it will throw an error in a future release. Consider `x.mT` to transpose batches of matrices or "

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 
 from refgrad.op import REGISTRY, Facts, Op
-from refgrad.record import apply, apply_binary, apply_unary
+from refgrad.record import apply, apply_unary
 from refgrad.tensor import Tensor, normal_dim
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -89,7 +89,7 @@ def unary(op: Op) -> Callable[[Tensor], Tensor]:
     def function(input: Tensor) -> Tensor:
         if type(input) is not Tensor:
             raise wrong_type(name, "input", 1, input)
-        return apply_unary(op, input)
+        return apply_unary(op, input) if op.single else apply(op, (input,))
 
     function.__doc__ = f"{op.facts.meaning}, elementwise."
     return function
@@ -101,9 +101,7 @@ def binary(op: Op) -> Callable[[Any, Any], Tensor]:
 
     def function(input: Any, other: Any) -> Tensor:
         operands(name, input, other)
-        if type(input) is Tensor and type(other) is Tensor:
-            return apply_binary(op, input, other)
-        return apply(op, (input, other), {})  # type: ignore[no-any-return]
+        return apply(op, (input, other))  # type: ignore[no-any-return]
 
     function.__doc__ = f"{op.facts.meaning}, elementwise."
     return function

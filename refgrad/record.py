@@ -25,11 +25,78 @@ from refgrad.tensor import Tensor
 Stored = np.dtype[Any]
 
 
-def apply(op: Op, inputs: Sequence[Any], settings: Mapping[str, Any]) -> Any:
+NONE: Mapping[str, Any] = {}
+
+
+def apply(op: Op, inputs: Sequence[Any], settings: Mapping[str, Any] = NONE) -> Any:
     """The outputs of `op` as tensors: one, or a tuple of several.
 
     Inputs are tensors, Python numbers, or arrays, which stand for constants.
     """
+    a = inputs[0]
+    if op.single and type(a) is Tensor:
+        return apply_unary(op, a, settings)
+    if op.simple and not settings and type(a) is Tensor:
+        b = inputs[1]
+        if type(b) is Tensor or isinstance(b, int | float):
+            return apply_binary(op, a, b)
+    return _apply(op, inputs, settings)
+
+
+def apply_unary(op: Op, a: Tensor, settings: Mapping[str, Any] = NONE) -> Tensor:
+    """The same, without detours, for an op of one tensor to one tensor."""
+    x = a._array
+    dtype = x.dtype
+    if dtype is not F32 and dtype is not F64:
+        return _apply(op, (a,), settings)  # type: ignore[no-any-return]
+    y = op.evaluate(x, **settings) if settings else op.evaluate(x)
+    if type(y) is not ndarray:
+        y = np.asarray(y)
+    if mode.enabled:
+        edge = a._edge
+        if edge is None and a._state is not None:
+            edge = leaf_edge(a)
+        if edge is not None and (y.dtype is dtype or is_floating(y.dtype)):
+            plan = op.plans.get(1) or op.plan(1)
+            frame = (y, x, *_settings(op, settings, (x,))) if plan.settings else (y, x)
+            node_type = op.node_class or node_class(op)
+            plain = y.dtype is dtype or not is_half(y.dtype)
+            made = node_type(plan, (edge,), plan.save(frame), plan.keep((a,)), ((y.shape, y.dtype),), plain)
+            return Tensor(y, (made, 0))
+    return Tensor(y)
+
+
+def apply_binary(op: Op, a: Tensor, b: Tensor | float) -> Tensor:
+    """The same for an elementwise op of two tensors, or of one and a float, its settings at their defaults."""
+    x = a._array
+    z: Any = b._array if type(b) is Tensor else b
+    dtype = x.dtype
+    if (dtype is not F32 and dtype is not F64) or (type(b) is Tensor and z.dtype is not dtype):
+        return _apply(op, (a, b), NONE)  # type: ignore[no-any-return]
+    y = op.evaluate(x, z)
+    if type(y) is not ndarray:
+        y = np.asarray(y)
+    if mode.enabled:
+        edge, other = a._edge, None
+        if edge is None and a._state is not None:
+            edge = leaf_edge(a)
+        if type(b) is Tensor:
+            other = b._edge
+            if other is None and b._state is not None:
+                other = leaf_edge(b)
+        mask = (1 if edge is not None else 0) if other is None else (3 if edge is not None else 2)
+        if mask:
+            plan = op.plans.get(mask) or op.plan(mask)
+            frame = (y, x, z, *_settings(op, NONE, (x, np.asarray(z)))) if plan.settings else (y, x, z)
+            node_type = op.node_class or node_class(op)
+            meta = ((y.shape, dtype),)
+            made = node_type(plan, (edge, other), plan.save(frame), plan.keep((a, b)), meta, True)
+            return Tensor(y, (made, 0))
+    return Tensor(y)
+
+
+def _apply(op: Op, inputs: Sequence[Any], settings: Mapping[str, Any]) -> Any:
+    """The same for any op and operands: promotion, half-width floats, several inputs and outputs."""
     arrays = [x._array if type(x) is Tensor else x for x in inputs]
     operands, half = _operands(op, arrays)
     answer = op.evaluate(*operands, **settings)
@@ -38,62 +105,14 @@ def apply(op: Op, inputs: Sequence[Any], settings: Mapping[str, Any]) -> Any:
     made = [Tensor(out if half is None else _round(out, half)) for out in results[:count]]
     if mode.enabled:
         edges, mask = _edges(op, inputs)
-        first = op.binding.cotangents[:1]
-        if mask and is_floating(made[first[0]]._array.dtype):  # integers have no gradient
+        places = op.binding.cotangents
+        if mask and is_floating(made[places[0]]._array.dtype):  # integers have no gradient
             results[:count] = [_widen(out._array) for out in made]
-            metas = tuple([(made[i]._array.shape, made[i]._array.dtype) for i in op.binding.cotangents])
+            metas = tuple([(made[i]._array.shape, made[i]._array.dtype) for i in places])
             node = _node(op, inputs, operands, results, settings, edges, mask, metas)
-            for nr, place in enumerate(op.binding.cotangents):
+            for nr, place in enumerate(places):
                 made[place]._edge = (node, nr)
     return made[0] if count == 1 else tuple(made)
-
-
-def apply_unary(op: Op, a: Tensor) -> Tensor:
-    """The same, without detours, for an elementwise op of one tensor and no settings."""
-    x = a._array
-    dtype = x.dtype
-    if dtype is not F32 and dtype is not F64:
-        return apply(op, (a,), {})  # type: ignore[no-any-return]
-    y = op.evaluate(x)
-    if type(y) is not ndarray:
-        y = np.asarray(y)
-    if mode.enabled:
-        edge = a._edge
-        if edge is None and a._state is not None:
-            edge = leaf_edge(a)
-        if edge is not None:
-            plan = op.plans.get(1) or op.plan(1)
-            frame = (y, x, x.shape) if plan.settings else (y, x)
-            node_type = op.node_class or node_class(op)
-            made = node_type(plan, (edge,), plan.save(frame), plan.keep((a,)), ((y.shape, dtype),), True)
-            return Tensor(y, (made, 0))
-    return Tensor(y)
-
-
-def apply_binary(op: Op, a: Tensor, b: Tensor) -> Tensor:
-    """The same for an elementwise op of two tensors, its settings at their defaults."""
-    x, z = a._array, b._array
-    dtype = x.dtype
-    if z.dtype is not dtype or (dtype is not F32 and dtype is not F64):
-        return apply(op, (a, b), {})  # type: ignore[no-any-return]
-    y = op.evaluate(x, z)
-    if type(y) is not ndarray:
-        y = np.asarray(y)
-    if mode.enabled:
-        edge, other = a._edge, b._edge
-        if edge is None and a._state is not None:
-            edge = leaf_edge(a)
-        if other is None and b._state is not None:
-            other = leaf_edge(b)
-        mask = (1 if edge is not None else 0) if other is None else (3 if edge is not None else 2)
-        if mask:
-            plan = op.plans.get(mask) or op.plan(mask)
-            frame = (y, x, z, *op.frame.defaults, x.shape, z.shape) if plan.settings else (y, x, z)
-            node_type = op.node_class or node_class(op)
-            meta = ((y.shape, dtype),)
-            made = node_type(plan, (edge, other), plan.save(frame), plan.keep((a, b)), meta, True)
-            return Tensor(y, (made, 0))
-    return Tensor(y)
 
 
 def _operands(op: Op, arrays: Sequence[Any]) -> tuple[list[Array], Stored | None]:

@@ -19,7 +19,7 @@ from oracles.generation.values import REALS, Draw, Interval, draw_array, table
 from oracles.program import IndexItem, Input, Layout, Operand, Program, Ref, Refs, Scalar, Setting, Step
 
 Array = np.ndarray[Any, Any]
-SIDES = (2, 1, 3)
+SIDES = (1, 2, 3)
 NAMES = "abcdefghijkl"
 HUGE = 1e300
 VALUED = frozenset({"negative", "zero", "ties", "large", "tiny"})

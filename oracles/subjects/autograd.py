@@ -24,6 +24,8 @@ def limit(step: Step, operands: list[Any]) -> str:
         return "NumPy promotes mixed dtypes by rules of its own"
     if step.settings.get("dim", 0) == ():
         return "NumPy's axis=() reduces nothing"
+    if "dim" in step.settings and arrays and not arrays[0].ndim:
+        return "NumPy's functions disagree on whether a 0-d array has an axis 0"
     if step.op == "expand" and (why := _unexpandable(operands[0].ndim, step.settings["size"])):
         return why
     if step.op == "cat" and len({x.ndim for x in operands[0]}) > 1:

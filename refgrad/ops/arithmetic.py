@@ -177,7 +177,7 @@ def _(input: Any, other: Any, *, alpha: float = 1) -> Any:
     """Input + alpha*other."""
     operands("add", input, other)
     check_alpha(alpha, input, other)
-    return apply(add, (input, other), {"alpha": alpha})
+    return apply(add, (input, other), {} if alpha == 1 else {"alpha": alpha})
 
 
 @public("sub", sub, rsub)
@@ -186,7 +186,7 @@ def _(input: Any, other: Any, *, alpha: float = 1) -> Any:
     operands("sub", input, other)
     check_alpha(alpha, input, other)
     check_no_booleans(input, other)
-    return apply(sub, (input, other), {"alpha": alpha})
+    return apply(sub, (input, other), {} if alpha == 1 else {"alpha": alpha})
 
 
 @public("neg", neg)

@@ -9,8 +9,7 @@ import numpy as np
 from scipy.linalg import lapack
 
 from refgrad.dtypes import Array
-from refgrad.binding import Joint
-from refgrad.op import op
+from refgrad.op import Joint, op
 from refgrad.ops.shaping import t, transpose, unsqueeze
 
 

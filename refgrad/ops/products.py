@@ -190,4 +190,9 @@ def check_system(A: Any, B: Any, left: bool) -> None:
             f"linalg.solve: Incompatible shapes of A and B for the equation {'AX = B' if left else 'XA = B'} "
             f"({n}x{n} and {'x'.join(map(str, sides[-2:]))})"
         )
+    if sides != shape and not left:
+        raise RuntimeError(
+            "linalg.solve: Vector broadcasting of the left hand side is not supported for left=False. In this "
+            "case linalg.solve is equivalent to B / A.squeeze(-1)"
+        )
     broadcast(A._array.shape[:-2], sides[:-2])

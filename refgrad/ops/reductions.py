@@ -156,7 +156,7 @@ def cumprod_backward(g: Any, x: Any, y: Any, dim: int) -> Any:
 
     The definition: what x[i] contributes to y[j], j >= i, is the product of the others up to j.
     """
-    if not x.shape:
+    if not x.shape or x.shape[dim] == 1:
         return g
     if not int(sum_all(y == 0)):
         return flip(cumsum(flip(g * y, dims=(dim,)), dim=dim), dims=(dim,)) / x

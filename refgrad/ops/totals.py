@@ -15,7 +15,7 @@ from refgrad.ops.reductions import (
     sum_all,
     sum_dim,
 )
-from refgrad.public import FUNCTIONS, check_tensor, dims, public
+from refgrad.public import FUNCTIONS, check_tensor, dims, public, wrong_type
 from refgrad.record import apply
 from refgrad.tensor import Tensor, normal_dim
 
@@ -71,6 +71,8 @@ def _(
 def _(input: Any, dim: Any, keepdim: bool = False) -> Any:
     """The logarithm of the sum of the exponentials along `dim`, without overflow."""
     check_tensor("logsumexp", input)
+    if dim is None:
+        raise wrong_type("logsumexp", "dim", 2, dim, "tuple of ints")
     settings = {"dim": dims("logsumexp", dim, input._array.ndim), "keepdim": keepdim}
     return apply(logsumexp, (floating(input),), settings)
 

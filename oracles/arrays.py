@@ -58,7 +58,9 @@ class Array(msgspec.Struct, frozen=True):
         if name not in DTYPES:
             raise ArrayError(f"dtype {name} cannot be recorded; expected one of {', '.join(DTYPES)}")
         flat = np.ascontiguousarray(values).reshape(values.shape)
-        little = flat.astype(flat.dtype.newbyteorder("<"), copy=False) if flat.dtype.byteorder == ">" else flat
+        little = (
+            flat.astype(flat.dtype.newbyteorder("<"), copy=False) if flat.dtype.byteorder == ">" else flat
+        )
         shown = ", ".join(spell(v) for v in flat.reshape(-1)[:SHOWN].tolist())
         more = ", ..." if flat.size > SHOWN else ""
         data = base64.b64encode(little.tobytes()).decode("ascii")

@@ -56,14 +56,24 @@ def accuse(bench: Bench, judgement: Judgement) -> Accusation:
     case = judgement.case
     if len(case.program.steps) == 1 and not _repeats(case.program.steps[0]):
         op = case.program.steps[0].op
-        return Accusation(Kind(op, _argument(case.program, judgement.argument), _error(judgement)), 0, case, judgement.message)
+        return Accusation(
+            Kind(op, _argument(case.program, judgement.argument), _error(judgement)),
+            0,
+            case,
+            judgement.message,
+        )
     for number, local in _alone(case):
         if local is None:
             continue
         verdict = bench.judge(local, witnesses=False)
         if verdict.fault:
             argument = _argument(local.program, verdict.argument)
-            return Accusation(Kind(case.program.steps[number].op, argument, _error(verdict)), number, case, judgement.message)
+            return Accusation(
+                Kind(case.program.steps[number].op, argument, _error(verdict)),
+                number,
+                case,
+                judgement.message,
+            )
     return Accusation(Kind(WALK, "", _error(judgement)), -1, case, judgement.message)
 
 
@@ -90,7 +100,13 @@ def _argument(program: Program, label: str) -> str:
     step = program.steps[0]
     names = refgrad.catalogue()[step.op].inputs
     for position, operand in enumerate(step.operands):
-        hit = operand.value == number if isinstance(operand, Ref) else number in operand.values if isinstance(operand, Refs) else False
+        hit = (
+            operand.value == number
+            if isinstance(operand, Ref)
+            else number in operand.values
+            if isinstance(operand, Refs)
+            else False
+        )
         if hit:
             return names[min(position, len(names) - 1)]
     return name
@@ -117,7 +133,7 @@ def _alone(case: Case) -> Sequence[tuple[int, Case | None]]:
 
 def _rounded(value: Any, dtype: str) -> np.ndarray[Any, Any]:
     if value.dtype != object:
-        return value
+        return np.asarray(value)
     floats = np.array([float(n.value.mid()) for n in value.flat]).reshape(value.shape)
     return floats.astype(DTYPES[dtype])
 
@@ -132,7 +148,7 @@ def _local(case: Case, number: int, arrays: Sequence[np.ndarray[Any, Any]]) -> C
         floating = array.dtype.kind not in "iub"
         layout = program.inputs[ref].layout if ref < len(program.inputs) else "contiguous"
         dtype = case.dtype if floating else "bool" if array.dtype.kind == "b" else "int64"
-        inputs.append(Input(f"x{len(inputs)}", array.shape, dtype, floating, layout))  # type: ignore[arg-type]
+        inputs.append(Input(f"x{len(inputs)}", array.shape, dtype, floating, layout))
         values.append(array)
         return len(inputs) - 1
 

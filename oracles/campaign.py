@@ -183,7 +183,9 @@ def campaign(plan: Plan, stop: threading.Event | None = None) -> Iterator[Record
             stack.callback(crew.executor.shutdown, wait=True, cancel_futures=True)
         tally = _Tally(plan, stop, began)
         yield from _to_the_end(tally.run(crew), stop)
-        yield Footer(tally.cases, tally.judged, len(tally.kinds), round(time.monotonic() - began, 3), stop.is_set())
+        yield Footer(
+            tally.cases, tally.judged, len(tally.kinds), round(time.monotonic() - began, 3), stop.is_set()
+        )
 
 
 def _to_the_end(items: Iterator[Record | Progress], stop: threading.Event) -> Iterator[Record | Progress]:
@@ -286,7 +288,9 @@ def replay(found: Finding, subject_file: Path | None = None) -> Replayed:
             if judgement.fault:
                 kind = accuse(Bench(subject, None), judgement).kind
                 same = (kind.blame, kind.argument, kind.error) == (found.blame, found.argument, found.error)
-                other = "" if same else f" (now {kind.error} in {kind.blame}, argument {kind.argument or 'none'})"
+                other = (
+                    "" if same else f" (now {kind.error} in {kind.blame}, argument {kind.argument or 'none'})"
+                )
                 return Replayed("failed", f"{judgement.message}{other}")
     except SubjectError as error:
         return Replayed("could not run", str(error))
@@ -294,5 +298,3 @@ def replay(found: Finding, subject_file: Path | None = None) -> Replayed:
     if unjudged.outcome not in ("agrees", "convention"):
         return Replayed("could not run", f"{unjudged.outcome}: {unjudged.reason}")
     return Replayed("fixed", "the subject's answer is now within its budget")
-
-

@@ -34,7 +34,9 @@ class Compared:
     @property
     def worst(self) -> int:
         """The position of the element that is furthest off, in budgets."""
-        return max(range(len(self.ratios)), key=lambda i: (math.isnan(self.ratios[i]), self.ratios[i]), default=0)
+        return max(
+            range(len(self.ratios)), key=lambda i: (math.isnan(self.ratios[i]), self.ratios[i]), default=0
+        )
 
 
 def compare(enclosure: Enclosure, got: np.ndarray[Any, Any] | None, dtype: str) -> Compared:

@@ -70,10 +70,14 @@ def estimate(plus: Sequence[float], minus: Sequence[float], middle: float, noise
 def judge_by_differences(case: Case, answer: Answer, remote: Remote) -> Verdict:
     """Whether the subject's gradient is the slope of what it computes, along one drawn direction."""
     if case.dtype != "float64":
-        return Verdict("differences", "cannot tell", f"{case.dtype} forward values are too coarse to difference")
+        return Verdict(
+            "differences", "cannot tell", f"{case.dtype} forward values are too coarse to difference"
+        )
     rng = np.random.default_rng(int(case.id[:8], 16))
     point = [a.numpy() for a in case.inputs]
-    directions = [_direction(a, rng) for a, i in zip(point, case.program.inputs, strict=True) if i.requires_grad]
+    directions = [
+        _direction(a, rng) for a, i in zip(point, case.program.inputs, strict=True) if i.requires_grad
+    ]
     claimed_parts = answer.seconds if case.order == 2 else answer.gradients
     claimed, size = 0.0, 0.0
     for part, w in zip(claimed_parts, directions, strict=True):
@@ -95,7 +99,11 @@ def _verdict(found: Estimate, claimed: float, size: float) -> Verdict:
     if found.kink:
         return Verdict("differences", "cannot tell", "the slopes of the two sides differ: a kink is near")
     if not np.isfinite(found.value) or found.error > POOR * max(abs(found.value), CANCELS * scale):
-        return Verdict("differences", "cannot tell", "the estimate is poor") if scale else Verdict("differences", "agrees")
+        return (
+            Verdict("differences", "cannot tell", "the estimate is poor")
+            if scale
+            else Verdict("differences", "agrees")
+        )
     off, allowed = abs(found.value - claimed), MARGIN * found.error + 1e-13 * scale
     ratio = repr(off / allowed) if allowed else "0.0"
     if off <= allowed:
@@ -107,7 +115,9 @@ def _verdict(found: Estimate, claimed: float, size: float) -> Verdict:
 def _direction(array: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Short decimals between -1 and 1, none of them 0, in proportion to the point so that no step leaves its domain."""
     signs = rng.choice((-1.0, 1.0), array.shape)
-    return np.asarray(signs * rng.choice((0.25, 0.5, 0.75, 1.0), array.shape) * np.where(array == 0, 1.0, np.abs(array)))
+    return np.asarray(
+        signs * rng.choice((0.25, 0.5, 0.75, 1.0), array.shape) * np.where(array == 0, 1.0, np.abs(array))
+    )
 
 
 def _along(
@@ -119,7 +129,10 @@ def _along(
         for side in (h, -h):
             rest = iter(directions)
             points.append(
-                [a + side * next(rest) if i.requires_grad else a for a, i in zip(point, case.program.inputs, strict=True)]
+                [
+                    a + side * next(rest) if i.requires_grad else a
+                    for a, i in zip(point, case.program.inputs, strict=True)
+                ]
             )
     answers: Any
     if case.order == 1:
@@ -136,5 +149,7 @@ def _along(
             return None
         terms = [w * a for a, w in zip(arrays, weights, strict=True) if a is not None]
         hidden = UNSEEN / NOISE * sum(float(np.sum(np.abs(w))) for w in weights)
-        sums.append((sum(float(np.sum(t)) for t in terms), hidden + sum(float(np.sum(np.abs(t))) for t in terms)))
+        sums.append(
+            (sum(float(np.sum(t)) for t in terms), hidden + sum(float(np.sum(np.abs(t))) for t in terms))
+        )
     return sums if np.all(np.isfinite(sums)) else None

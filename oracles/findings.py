@@ -22,7 +22,9 @@ PLOTTED = 41
 """Points in a plot of error against one input element."""
 
 
-def finding(bench: Bench, accusation: Accusation, subject: str, command: str, shrunk: bool, seen: int) -> Finding:
+def finding(
+    bench: Bench, accusation: Accusation, subject: str, command: str, shrunk: bool, seen: int
+) -> Finding:
     """The record of one distinct fault, with its evidence from every oracle."""
     judgement = bench.judge(accusation.case)
     kind, case, answer = accusation.kind, judgement.case, judgement.answer
@@ -59,7 +61,10 @@ def _sentence(accusation: Accusation, judgement: Judgement, comparisons: Sequenc
     where = f"{kind.argument} of {kind.blame}" if kind.argument else kind.blame
     if kind.blame == WALK:
         where = "bringing gradients together (each op is right alone)"
-    shown = next((c for c in comparisons if c.argument == judgement.argument and c.expected and c.got is not None), None)
+    shown = next(
+        (c for c in comparisons if c.argument == judgement.argument and c.expected and c.got is not None),
+        None,
+    )
     if shown is None or kind.error.startswith(("wrong dtype", "wrong shape")):
         return f"{where}: {kind.error}: {judgement.message}"
     got = shown.got.numpy().reshape(-1)[shown.worst].item() if shown.got is not None else None
@@ -75,10 +80,16 @@ def _comparisons(judgement: Judgement) -> tuple[Comparison, ...]:
     if not isinstance(answer, Answer):
         return ()
     others = judgement.peer.labelled(judgement.case) if judgement.peer is not None else {}
-    return tuple(
-        _comparison(name, got, judgement, others.get(name)) for name, got in answer.labelled(judgement.case).items()
-    ) if isinstance(truth, Enclosed) else tuple(
-        Comparison(name, () if got is None else got.shape, got) for name, got in answer.labelled(judgement.case).items()
+    return (
+        tuple(
+            _comparison(name, got, judgement, others.get(name))
+            for name, got in answer.labelled(judgement.case).items()
+        )
+        if isinstance(truth, Enclosed)
+        else tuple(
+            Comparison(name, () if got is None else got.shape, got)
+            for name, got in answer.labelled(judgement.case).items()
+        )
     )
 
 
@@ -114,7 +125,9 @@ def _checks(judgement: Judgement) -> tuple[Check, ...]:
 def _plot(bench: Bench, judgement: Judgement) -> Plot | None:
     """The error of the worst element while the input element that it belongs to runs through a range."""
     case = judgement.case
-    if judgement.argument not in judgement.compared or not judgement.argument.startswith(("gradient of ", "second-order")):
+    if judgement.argument not in judgement.compared or not judgement.argument.startswith(
+        ("gradient of ", "second-order")
+    ):
         return None
     name = judgement.argument.rpartition("gradient of ")[2]
     number = next((n for n, i in enumerate(case.program.inputs) if i.name == name), None)

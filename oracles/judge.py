@@ -38,7 +38,9 @@ class Judgement:
     @property
     def judged(self) -> bool:
         """Whether the exact oracle compared the answer with an enclosure."""
-        return any(v.oracle == "exact" and v.outcome in ("agrees", "differs", "convention") for v in self.verdicts)
+        return any(
+            v.oracle == "exact" and v.outcome in ("agrees", "differs", "convention") for v in self.verdicts
+        )
 
     @property
     def elements(self) -> int:
@@ -82,7 +84,9 @@ class Bench:
         """Whether the subject cannot even run the program forward."""
         if not isinstance(answer, Errored):
             return False
-        return not isinstance(self.subject.values(case.program, case.dtype, [[a.numpy() for a in case.inputs]]), list)
+        return not isinstance(
+            self.subject.values(case.program, case.dtype, [[a.numpy() for a in case.inputs]]), list
+        )
 
     def _peer(self, case: Case) -> Answer | None:
         if self.pytorch is None:
@@ -113,7 +117,9 @@ def _errored(
             fault, message = "hung", f"no answer after {seconds:g} s"
     verdicts = (Verdict("exact", "errored", message), Verdict("laws", "errored", message))
     accused = isinstance(truth, Enclosed)
-    return Judgement(case, answer, truth, verdicts, fault if accused else "", "", message if accused else "", peer=peer)
+    return Judgement(
+        case, answer, truth, verdicts, fault if accused else "", "", message if accused else "", peer=peer
+    )
 
 
 def judge_by_laws(case: Case, answer: Answer) -> tuple[Verdict, str, str, bool]:
@@ -127,7 +133,12 @@ def judge_by_laws(case: Case, answer: Answer) -> tuple[Verdict, str, str, bool]:
         if array is None:
             continue
         if array.shape != shape:
-            return Verdict("laws", "differs", f"{name} has shape {array.shape}, not {shape}"), "wrong shape", name, False
+            return (
+                Verdict("laws", "differs", f"{name} has shape {array.shape}, not {shape}"),
+                "wrong shape",
+                name,
+                False,
+            )
         if array.dtype != case.dtype and not fault:
             fault, argument, said = "wrong dtype", name, f"{name} is {array.dtype}, not {case.dtype}"
     if not fault and answer.changed:
@@ -222,7 +233,9 @@ def judge_by_peer(answer: Answer, peer: Answer | None, truth: Enclosed | Unknown
                 worst = max(worst, abs(x - y) / (2 * budget[i]) if budget[i] else math.inf)
     if worst > 1:
         near = isinstance(truth, Enclosed) and (truth.at_kink or truth.near_kink)
-        outcome, said = ("convention", "another slope than PyTorch's at a kink") if near else ("differs", "another value")
+        outcome, said = (
+            ("convention", "another slope than PyTorch's at a kink") if near else ("differs", "another value")
+        )
         return Verdict("pytorch", outcome, said, repr(worst))  # type: ignore[arg-type]
     if unsure:
         return Verdict("pytorch", "cannot tell", "other bits, and no budget to weigh the difference by")

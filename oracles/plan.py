@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-
 import refgrad
 from oracles.program import DType
 from oracles.subjects import available
@@ -100,5 +99,3 @@ def _known(what: str, given: Iterable[str], known: Iterable[str], more: str) -> 
 def has_pytorch() -> bool:
     """Whether PyTorch is installed to be asked."""
     return importlib.util.find_spec("torch") is not None
-
-

@@ -108,7 +108,8 @@ class Finding(msgspec.Struct, frozen=True, tag_field="record", tag="finding"):
     A *kind* is (subject, `blame`, `argument`, `error`): `blame` is the op whose local vector-Jacobian product is
     wrong, or "walk" when every step is right alone and their composition is not; `argument` is that op's argument;
     `error` is the class of the fault ("wrong value", "nan", "wrong shape", "wrong dtype", "raises TypeError",
-    "died", "hung", "not repeatable" ...). `step` is the number of the blamed step in the shrunk program, -1 for the walk.
+    "died", "hung", "not repeatable" ...). `step` is the number of the blamed step in the shrunk program, -1 for the
+    walk.
     `program` is the case as the subject's own code; `script` reproduces it with the subject and NumPy alone.
     """
 

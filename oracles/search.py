@@ -176,7 +176,8 @@ def size(case: Case) -> tuple[int, int, int, int]:
     """How much there is to read in a case: steps, elements, settings and index items, digits."""
     steps = case.program.steps
     elements = sum(max(1, a.numpy().size) for a in case.inputs)
-    odd = sum(len(s.settings) + len(s.index) for s in steps) + sum(i.layout != "contiguous" for i in case.program.inputs)
+    odd = sum(len(s.settings) + len(s.index) for s in steps)
+    odd += sum(i.layout != "contiguous" for i in case.program.inputs)
     return len(steps), elements, odd, sum(len(a.text) for a in (*case.inputs, *case.cotangents))
 
 
@@ -187,7 +188,7 @@ def _run(
     examples: int,
     phases: Sequence[Phase],
 ) -> None:
-    """Give drawn samples to `look` until the examples are used up or, where it raises, until it cannot be made smaller."""
+    """Give drawn samples to `look` until they are used up or, where it raises, cannot be made smaller."""
     test = settings(
         max_examples=examples,
         phases=phases,

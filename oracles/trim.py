@@ -31,7 +31,9 @@ def single_elements(case: Case) -> Iterator[Case]:
     inputs = tuple(msgspec.structs.replace(i, shape=(1,), layout="contiguous") for i in case.program.inputs)
     program = Program(inputs, case.program.steps, case.program.outputs, case.program.dialect)
     seconds = iter([s.numpy() for s in case.seconds])
-    weights = [next(seconds) if i.requires_grad else None for i in case.program.inputs] if case.order == 2 else []
+    weights = (
+        [next(seconds) if i.requires_grad else None for i in case.program.inputs] if case.order == 2 else []
+    )
 
     def at(array: np.ndarray[Any, Any], place: int) -> Array:
         return Array.of(np.broadcast_to(array, shape).reshape(-1)[place : place + 1].copy())

@@ -101,7 +101,9 @@ def enclose(case: Case) -> Enclosed | Unknown:
                 return Unknown("the derivative does not exist here: outside the domain, or at its edge")
             budget = _budgets(models, truth, free=model.touched > 0 or kinks > 0)
             if budget is None:
-                return Unknown("the error model and the truth disagree: a defect of this oracle, please report it")
+                return Unknown(
+                    "the error model and the truth disagree: a defect of this oracle, please report it"
+                )
             if _narrow(truth, budget):
                 return _enclosed(case, truth, budget, _hull(case) if model.touched else None, bits, kinks)
         bits *= 2
@@ -154,7 +156,12 @@ def _narrow(truth: Answerlike, budget: dict[str, list[float]]) -> bool:
 
 
 def _enclosed(
-    case: Case, truth: Answerlike, budget: dict[str, list[float]], hull: Answerlike | None, bits: int, kinks: int
+    case: Case,
+    truth: Answerlike,
+    budget: dict[str, list[float]],
+    hull: Answerlike | None,
+    bits: int,
+    kinks: int,
 ) -> Enclosed:
     arrays = {
         name: Enclosure(name, shape, balls, budget[name], hull[name][1] if hull is not None else None)
@@ -166,10 +173,13 @@ def _enclosed(
 
 def _numbers(array: Any) -> np.ndarray[Any, Any]:
     values = array.numpy()
-    return values.astype(np.float64) if values.dtype.kind in "fV" or values.dtype.name == "bfloat16" else values
+    floating = values.dtype.kind == "f" or values.dtype.name == "bfloat16"
+    return np.asarray(values, dtype=np.float64) if floating else values
 
 
-def _leaves(case: Case, algebra: Any, weights: Sequence[np.ndarray[Any, Any]]) -> tuple[list[Any], list[Objects]]:
+def _leaves(
+    case: Case, algebra: Any, weights: Sequence[np.ndarray[Any, Any]]
+) -> tuple[list[Any], list[Objects]]:
     """The program's inputs in the algebra, and those of them that are differentiated (weighted as tangents)."""
     values: list[Any] = []
     leaves: list[Objects] = []
@@ -270,4 +280,3 @@ class _Model:
 def _above(ball: arb) -> float:
     """A float no smaller than the ball."""
     return math.nextafter(float(arb(ball).abs_upper()), math.inf) if not ball.is_zero() else 0.0
-

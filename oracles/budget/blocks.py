@@ -17,15 +17,17 @@ from oracles.exact import structure
 from oracles.exact.structure import Dim, Objects, dims, lines, objects
 
 Cotangents = Sequence[Rounded | None]
+Run = Any
+"""A line of scalars: a sequence of `Rounded`, or an object array of them."""
 
 
-def _peak(arena: Rounding, run: Sequence[Rounded]) -> Rounded:
+def _peak(arena: Rounding, run: Run) -> Rounded:
     """The element that a library subtracts so that nothing overflows: a constant as far as slopes go."""
     top = max(run, key=arena.nominal)
     return Rounded(arena, top.ball, False)
 
 
-def _exps(arena: Rounding, run: Sequence[Rounded]) -> tuple[Rounded, list[Rounded]]:
+def _exps(arena: Rounding, run: Run) -> tuple[Rounded, list[Rounded]]:
     peak = _peak(arena, run)
     return peak, [(x - peak).exp() for x in run]
 
@@ -33,7 +35,7 @@ def _exps(arena: Rounding, run: Sequence[Rounded]) -> tuple[Rounded, list[Rounde
 def logsumexp(arena: Rounding, x: Objects, *, dim: Dim, keepdim: bool = False) -> list[Objects]:
     """peak + log(sum(exp(x - peak))); back: g * exp(x - y), from the rounded y."""
 
-    def one(run: Sequence[Rounded]) -> Rounded:
+    def one(run: Run) -> Rounded:
         with arena.silent():
             peak, powers = _exps(arena, run)
             value = peak + arena.add(powers).log()
@@ -50,7 +52,7 @@ def _pull_logsumexp(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]
 def softmax(arena: Rounding, x: Objects, *, dim: int) -> list[Objects]:
     """exp(x - peak) / sum of the same; back: g*y - y*sum(g*y)."""
 
-    def one(run: Sequence[Rounded]) -> list[Rounded]:
+    def one(run: Run) -> list[Rounded]:
         with arena.silent():
             _, powers = _exps(arena, run)
             total = arena.add(powers)
@@ -70,7 +72,7 @@ def _pull_softmax(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) 
 def cumprod(arena: Rounding, x: Objects, *, dim: int) -> list[Objects]:
     """Running products; back: the reversed running sum of g*y, over x, where no x may be 0."""
 
-    def one(run: Sequence[Rounded]) -> list[Rounded]:
+    def one(run: Run) -> list[Rounded]:
         if any(r.ball.contains(0) for r in run):
             (chain,) = structure.cumprod(arena, objects(run, (len(run),)), dim=0)
             return list(chain)
@@ -91,10 +93,12 @@ def _pull_cumprod(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) 
     return pulled
 
 
-def std(arena: Rounding, x: Objects, *, dim: Dim = None, correction: float = 1, keepdim: bool = False) -> list[Objects]:
+def std(
+    arena: Rounding, x: Objects, *, dim: Dim = None, correction: float = 1, keepdim: bool = False
+) -> list[Objects]:
     """sqrt(sum((x - mean)**2) / (n - correction)); back: g * (x - mean) / (y * (n - correction))."""
 
-    def one(run: Sequence[Rounded]) -> Rounded:
+    def one(run: Run) -> Rounded:
         n = len(run)
         with arena.silent():
             centred = _centred(arena, run)
@@ -111,12 +115,12 @@ def std(arena: Rounding, x: Objects, *, dim: Dim = None, correction: float = 1, 
     return [structure.reduced(x, dim, keepdim, one)]
 
 
-def _centred(arena: Rounding, run: Sequence[Rounded]) -> list[Rounded]:
+def _centred(arena: Rounding, run: Run) -> list[Rounded]:
     mean = arena.add(run) / len(run)
     return [x - mean for x in run]
 
 
-def _along(x: Objects, dim: int, combine: Callable[[Sequence[Rounded]], list[Rounded]]) -> Objects:
+def _along(x: Objects, dim: int, combine: Callable[[Run], list[Rounded]]) -> Objects:
     """Each line along `dim` replaced by what `combine` makes of it."""
     if x.ndim == 0:
         return objects(combine([x[()]]), ())

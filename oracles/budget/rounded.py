@@ -35,7 +35,9 @@ class Block:
 
     __slots__ = ("joint", "outputs", "parents", "pull")
 
-    def __init__(self, outputs: Sequence[Rounded], parents: Sequence[Rounded], pull: Pull, joint: bool) -> None:
+    def __init__(
+        self, outputs: Sequence[Rounded], parents: Sequence[Rounded], pull: Pull, joint: bool
+    ) -> None:
         self.outputs = outputs
         self.parents = parents
         self.pull = pull
@@ -200,7 +202,8 @@ class Rounding:
     def call(self, op: str, f: Derived, *xs: Rounded) -> Rounded:
         """Apply an elementwise op: one rounding where it is elementary, else step by step from its meaning."""
         if op not in CLASSES:
-            return f.value(*xs)
+            stepwise: Rounded = f.value(*xs)
+            return stepwise
         if f.stepped:
             self._decide(f, xs)
         partials = form(op, f, self.variant)
@@ -237,13 +240,19 @@ class Rounding:
     def mul(self, a: Rounded, b: Rounded) -> Rounded:
         """a * b, rounded once."""
         return self.make(
-            a.ball * b.ball, 1, (a, b), lambda g, y, a, b: (g * b if a.needs else None, g * a if b.needs else None)
+            a.ball * b.ball,
+            1,
+            (a, b),
+            lambda g, y, a, b: (g * b if a.needs else None, g * a if b.needs else None),
         )
 
     def div(self, a: Rounded, b: Rounded) -> Rounded:
         """a / b, rounded once; b's slope reuses the rounded quotient."""
         return self.make(
-            a.ball / b.ball, 1, (a, b), lambda g, y, a, b: (g / b if a.needs else None, -(g * y / b) if b.needs else None)
+            a.ball / b.ball,
+            1,
+            (a, b),
+            lambda g, y, a, b: (g / b if a.needs else None, -(g * y / b) if b.needs else None),
         )
 
     def power(self, base: Rounded, exponent: Any) -> Rounded:
@@ -288,7 +297,9 @@ class Rounding:
         """A float near the value, for decisions that do not change the result (the choice of a pivot)."""
         return float(x.ball.mid())
 
-    def sweep(self, outputs: Sequence[Rounded], cotangents: Sequence[Rounded], leaves: Sequence[Rounded]) -> list[Rounded | None]:
+    def sweep(
+        self, outputs: Sequence[Rounded], cotangents: Sequence[Rounded], leaves: Sequence[Rounded]
+    ) -> list[Rounded | None]:
         """One reverse sweep in rounded arithmetic: the cotangent of every leaf, None where no path leads."""
         self.forward = False
         arriving: dict[Rounded, list[Rounded]] = {}
@@ -303,20 +314,21 @@ class Rounding:
                 pulled = block.pull(gs, block.outputs, block.parents)
             else:
                 pulled = block.pull(gs[0], block.outputs[0], *block.parents)
-            for parent, g in zip(block.parents, pulled, strict=True):
-                if g is not None and parent.needs:
-                    arriving.setdefault(parent, []).append(g)
+            for parent, part in zip(block.parents, pulled, strict=True):
+                if part is not None and parent.needs:
+                    arriving.setdefault(parent, []).append(part)
         return [self.add(arriving[x]) if x in arriving else None for x in leaves]
 
 
 def _scaled(g: Rounded, slope: Any) -> Rounded:
     """`g * slope`; a constant slope of exactly 1, -1 or 0 costs no rounding."""
-    if isinstance(slope, Rounded) and slope.needs:
-        return g * slope
-    ball = slope.ball if isinstance(slope, Rounded) else arb(slope)
+    factor = g.arena.lift(slope)
+    ball = factor.ball
+    if factor.needs:
+        return g * factor
     if ball.is_exact() and ball.is_integer() and abs(ball) <= 1:
         return g if ball > 0 else -g if ball < 0 else Rounded(g.arena, ZERO, False)
-    return g * slope
+    return g * factor
 
 
 def _integer(ball: arb) -> bool:

@@ -35,7 +35,8 @@ class Sheet:
     @property
     def shape(self) -> tuple[int, ...]:
         """The array's shape."""
-        return self.scalars.shape
+        shape: tuple[int, ...] = self.scalars.shape
+        return shape
 
     @property
     def ndim(self) -> int:
@@ -85,7 +86,9 @@ ALIASES = {"sum_dim": "sum", "mean_dim": "mean", "max_dim": "max", "pow_scalar":
 """Ops of the engine that are one overload of a public op; the meaning belongs to the public name."""
 
 
-def apply(name: str, declared: Any, algebra: Any, operands: Sequence[Any], settings: dict[str, Any]) -> list[Any]:
+def apply(
+    name: str, declared: Any, algebra: Any, operands: Sequence[Any], settings: dict[str, Any]
+) -> list[Any]:
     """One op on object arrays: one object array for each of its outputs. `declared` is the engine's op or function.
 
     Raises:
@@ -94,14 +97,17 @@ def apply(name: str, declared: Any, algebra: Any, operands: Sequence[Any], setti
     name = ALIASES.get(name, name)
     special = algebra.special.get(name)
     if special is not None:
-        return special(algebra, *operands, **settings)
+        made: list[Any] = special(algebra, *operands, **settings)
+        return made
     if name in STRUCTURE:
         return STRUCTURE[name](algebra, *operands, **settings)
     meaning = declared.facts.meaning
     if isinstance(meaning, str):
         return [_elementwise(name, declared, algebra, operands, settings)]
     if callable(meaning):
-        sheets = [Sheet(algebra, x) if isinstance(x, np.ndarray) and x.dtype == object else x for x in operands]
+        sheets = [
+            Sheet(algebra, x) if isinstance(x, np.ndarray) and x.dtype == object else x for x in operands
+        ]
         return [meaning(*sheets, **settings).scalars]
     raise NoMeaning(
         f"{name} has no meaning: give its declaration Facts(meaning), or add it to oracles/exact/structure.py"
@@ -125,7 +131,9 @@ def _elementwise(
     f = derive(meaning, tuple(k for k, _ in free), tuple(sorted(fixed.items())))
     arrays = [x if isinstance(x, np.ndarray) else objects([algebra.constant(x)], ()) for _, x in free]
     spread = np.broadcast_arrays(*arrays)
-    return objects((algebra.call(name, f, *xs) for xs in zip(*(a.flat for a in spread), strict=True)), spread[0].shape)
+    return objects(
+        (algebra.call(name, f, *xs) for xs in zip(*(a.flat for a in spread), strict=True)), spread[0].shape
+    )
 
 
 def evaluate(program: Program, algebra: Any, values: Sequence[Any]) -> list[Any]:

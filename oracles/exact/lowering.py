@@ -65,15 +65,15 @@ STEPS = {"Heaviside", "sign", "Max", "Abs", "DiracDelta"}
 """The functions whose slope, or whose slope's slope, jumps."""
 
 
-class _Printer(PythonCodePrinter):
+class _Printer(PythonCodePrinter):  # type: ignore[misc]
     """Python source in which every fraction stays exact and every function is one of `FUNCTIONS`."""
 
-    def _print_Rational(self, expr: sympy.Rational) -> str:
+    def _print_Rational(self, expr: sympy.Rational) -> str:  # noqa: N802 - SymPy dispatches on it
         return f"ratio({expr.p}, {expr.q})"
 
     _print_Half = _print_Rational
 
-    def _print_Function(self, expr: sympy.Function) -> str:
+    def _print_Function(self, expr: sympy.Function) -> str:  # noqa: N802 - SymPy dispatches on it
         name = type(expr).__name__
         if name not in FUNCTIONS:
             raise LoweringError(f"{name}(...) has no lowering; add it to oracles/exact/lowering.py")
@@ -81,7 +81,7 @@ class _Printer(PythonCodePrinter):
 
     _print_Max = _print_sign = _print_Abs = _print_Heaviside = _print_Function
 
-    def _print_Pow(self, expr: sympy.Pow, rational: bool = False, sqrt: str = "") -> str:
+    def _print_Pow(self, expr: sympy.Pow, rational: bool = False, sqrt: str = "") -> str:  # noqa: N802 - SymPy dispatches on it
         if expr.exp is sympy.S.Half:
             return f"sqrt({self._print(expr.base)})"
         return f"({self._print(expr.base)})**({self._print(expr.exp)})"
@@ -94,7 +94,8 @@ def lower(expression: sympy.Expr, symbols: tuple[sympy.Symbol, ...]) -> Callable
         LoweringError: the expression has a function that `FUNCTIONS` does not.
     """
     printer = _Printer({"fully_qualified_modules": False, "user_functions": {}})
-    return sympy.lambdify(symbols, expression, modules=[FUNCTIONS], printer=printer, cse=False)
+    lowered: Callable[..., Any] = sympy.lambdify(symbols, expression, modules=[FUNCTIONS], printer=printer)
+    return lowered
 
 
 class Derived:
@@ -113,7 +114,9 @@ class Derived:
         self.slopes = [sympy.diff(expression, s) for s in self.symbols]
         self.value = lower(expression, self.symbols)
         self.partials = tuple(lower(d, self.symbols) for d in self.slopes)
-        self.seconds = tuple(tuple(lower(sympy.diff(d, s), self.symbols) for s in self.symbols) for d in self.slopes)
+        self.seconds = tuple(
+            tuple(lower(sympy.diff(d, s), self.symbols) for s in self.symbols) for d in self.slopes
+        )
         used = {type(f).__name__ for f in expression.atoms(sympy.Function, sympy.Max, sympy.Abs)}
         self.stepped = bool(used & STEPS)
 

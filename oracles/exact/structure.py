@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-Objects = np.ndarray[Any, np.dtype[np.object_]]
+Objects = np.ndarray[Any, Any]
+"""An array of dtype object whose elements are an algebra's scalars."""
 Dim = int | tuple[int, ...] | None
 
 
@@ -102,7 +103,9 @@ def where(algebra: Any, condition: np.ndarray[Any, Any], a: Any, b: Any) -> list
     """a where the condition holds, else b."""
     chosen = [x if isinstance(x, np.ndarray) else objects([algebra.constant(x)], ()) for x in (a, b)]
     mask, left, right = np.broadcast_arrays(condition, *chosen)
-    return [objects((x if m else y for m, x, y in zip(mask.flat, left.flat, right.flat, strict=True)), mask.shape)]
+    return [
+        objects((x if m else y for m, x, y in zip(mask.flat, left.flat, right.flat, strict=True)), mask.shape)
+    ]
 
 
 def reshape(algebra: Any, x: Objects, *, shape: tuple[int, ...]) -> list[Objects]:

@@ -107,7 +107,9 @@ class Drawing:
         array = self.values[number]
         return bool(np.all((array > domain[0]) & (array < domain[1])))
 
-    def operand(self, domain: Interval = REALS, kinks: tuple[float, ...] = (), least: int = 0, most: int = 3) -> int:
+    def operand(
+        self, domain: Interval = REALS, kinks: tuple[float, ...] = (), least: int = 0, most: int = 3
+    ) -> int:
         """A value to compute with: the latest that fits, where the program already has one, else a new input."""
         if self.steps:
             fitting = [
@@ -125,7 +127,9 @@ class Drawing:
         if self.face == "ties" and self.inside(first, domain) and not self.steps:
             return self.given(self.values[first].copy(), domain)
         if self.face == "size-1 axis" and shape:
-            return self.new(tuple(1 if i == len(shape) - 1 else n for i, n in enumerate(shape)), domain, kinks)
+            return self.new(
+                tuple(1 if i == len(shape) - 1 else n for i, n in enumerate(shape)), domain, kinks
+            )
         if self.face == "mixed ranks" and shape:
             return self.new(shape[1:], domain, kinks)
         if self.steps and self.integer(0, 2) == 2:
@@ -156,7 +160,9 @@ class Drawing:
             if step.op == "getitem":
                 result = operands[0][as_index(step, operands)]
             else:
-                sizes = [v for k, v in step.settings.items() if k in ("shape", "size")]  # PyTorch's are positional
+                sizes = [
+                    v for k, v in step.settings.items() if k in ("shape", "size")
+                ]  # PyTorch's are positional
                 named = {k: v for k, v in step.settings.items() if k not in ("shape", "size")}
                 result = refgrad.catalogue()[step.op].function(*operands, *sizes, **named)
         return [r.numpy() for r in (result if step.outputs > 1 else (result,))]

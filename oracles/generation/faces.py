@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from oracles.program import Case, Dots, Int, NewAxis, Pick, Refs, Scalar, Step
+from oracles.program import Case, Dots, Int, NewAxis, Pick, Ref, Refs, Scalar, Step
 
 NUMBERS = ("negative", "zero", "ties", "kink", "large", "tiny")
 SHAPES = ("0-d", "empty", "non-square", "non-contiguous", "bulk")
@@ -36,7 +36,9 @@ def faces_of_op(op: str, public: Any) -> tuple[str, ...]:
         found.remove("kink")
     if op not in ("max", "relu"):
         found.remove("ties")
-    found += [f for f in SHAPES if not (f == "0-d" and op in RANKED) and not (f == "empty" and op in NEVER_EMPTY)]
+    found += [
+        f for f in SHAPES if not (f == "0-d" and op in RANKED) and not (f == "empty" and op in NEVER_EMPTY)
+    ]
     if op == "linalg.solve":
         found = [f for f in found if f not in ("large", "tiny", "non-square", "zero")]
     pairs = len(public.inputs) >= 2 and op not in ("linalg.solve", "getitem", "matmul")
@@ -99,9 +101,8 @@ def _index_arrays(case: Case, kinds: str) -> Iterator[np.ndarray[Any, Any]]:
         for item in step.index:
             if isinstance(item, Pick):
                 operand = step.operands[item.operand]
-                array = case.inputs[operand.value].numpy()  # type: ignore[union-attr]
-                if array.dtype.kind in kinds:
-                    yield array
+                if isinstance(operand, Ref) and case.inputs[operand.value].numpy().dtype.kind in kinds:
+                    yield case.inputs[operand.value].numpy()
 
 
 def _repeats(case: Case) -> bool:
@@ -109,14 +110,18 @@ def _repeats(case: Case) -> bool:
 
 
 def _away(step: Step) -> bool:
-    settings = any(step.settings.get(k, d) != d for k, d in (("keepdim", False), ("correction", 1), ("left", True)))
+    settings = any(
+        step.settings.get(k, d) != d for k, d in (("keepdim", False), ("correction", 1), ("left", True))
+    )
     return settings or any(isinstance(i, NewAxis | Dots) for i in step.index)
 
 
 def _negative_dim(step: Step) -> bool:
     numbers = [v for k, v in step.settings.items() if k.startswith("dim")]
     flat = [n for v in numbers for n in (v if isinstance(v, tuple) else (v,))]
-    return any(isinstance(n, int) and n < 0 for n in flat) or any(isinstance(i, Int) and i.at < 0 for i in step.index)
+    return any(isinstance(n, int) and n < 0 for n in flat) or any(
+        isinstance(i, Int) and i.at < 0 for i in step.index
+    )
 
 
 SEEN: dict[str, Callable[[Case], bool]] = {

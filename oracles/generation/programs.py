@@ -45,7 +45,9 @@ def alone(draw: Any, op: str, face: str) -> Sample:
 @st.composite
 def composed(draw: Any, ops: tuple[str, ...]) -> Sample:
     """Two to five ops that feed each other; sometimes an earlier result is an output too."""
-    d = Drawing(draw, draw(st.sampled_from(("plain", "plain", "same twice", "scalar", "settings", "non-contiguous"))))
+    d = Drawing(
+        draw, draw(st.sampled_from(("plain", "plain", "same twice", "scalar", "settings", "non-contiguous")))
+    )
     catalogue = refgrad.catalogue()
     results = []
     for _ in range(draw(st.integers(1, 5))):
@@ -70,11 +72,13 @@ def cases(sample: Sample, dtypes: Sequence[DType], points: int = 1) -> Iterator[
     for number in range(points):
         rng = np.random.default_rng((sample.seed, number))
         point = sample.drawn.point if number == 0 else _another(sample.drawn, rng)
-        cotangents = sample.cotangents if number == 0 else [rng.choice(COTANGENTS, c.shape) for c in sample.cotangents]
+        cotangents = (
+            sample.cotangents if number == 0 else [rng.choice(COTANGENTS, c.shape) for c in sample.cotangents]
+        )
         seconds = [rng.choice(COTANGENTS, a.shape) for a in point if a.dtype.kind == "f"]
         for dtype in dtypes:
             for order in (1, 2):
-                yield _case(sample.drawn.program, point, cotangents, seconds, dtype, order)  # type: ignore[arg-type]
+                yield _case(sample.drawn.program, point, cotangents, seconds, dtype, order)
 
 
 def _another(drawn: Drawn, rng: np.random.Generator) -> tuple[Array, ...]:

@@ -44,7 +44,11 @@ def nonzero_divisor(d: Drawing, op: str, facts: Any, arity: int) -> int:
     second = d.partner(first)
     array = d.values[second]
     if np.any(array == 0):
-        second = d.given(np.where(array == 0, 1.0, array)) if second in d.inputs else d.new(array.shape, (0, np.inf))
+        second = (
+            d.given(np.where(array == 0, 1.0, array))
+            if second in d.inputs
+            else d.new(array.shape, (0, np.inf))
+        )
     return d.apply(op, Ref(first), Ref(second))
 
 
@@ -85,7 +89,8 @@ def one_dim(d: Drawing, ndim: int) -> int:
 def some_dims(d: Drawing, ndim: int) -> int | tuple[int, ...]:
     """One dimension, or a tuple of them where the face asks for it."""
     if d.face == "tuple dim" and ndim > 1:
-        return d.one_of(tuple(range(ndim)), (0, ndim - 1), (-1, 0))
+        several: tuple[int, ...] = d.one_of(tuple(range(ndim)), (0, ndim - 1), (-1, 0))
+        return several
     return one_dim(d, ndim)
 
 
@@ -182,7 +187,16 @@ def getitem(d: Drawing, op: str, facts: Any, arity: int) -> int:
 
 
 def _basic(n: int) -> tuple[IndexItem, ...]:
-    return (Int(0), Slice(), Slice(1), Slice(None, None, 2), Int(-1), Slice(None, -1), Int(n - 1), Slice(-2, None))
+    return (
+        Int(0),
+        Slice(),
+        Slice(1),
+        Slice(None, None, 2),
+        Int(-1),
+        Slice(None, -1),
+        Int(n - 1),
+        Slice(-2, None),
+    )
 
 
 def _advanced(d: Drawing, op: str, x: int, shape: tuple[int, ...]) -> int:
@@ -193,7 +207,9 @@ def _advanced(d: Drawing, op: str, x: int, shape: tuple[int, ...]) -> int:
     for side in indexed:
         low = -1 if d.face == "negative dim" else 0
         same = d.integer(low, side - 1) if d.face == "repeated index" else None
-        picks.append(d.given(np.array([d.integer(low, side - 1) if same is None else same for _ in range(length)])))
+        picks.append(
+            d.given(np.array([d.integer(low, side - 1) if same is None else same for _ in range(length)]))
+        )
     items: list[IndexItem] = [Slice()] * lead
     items += [Pick(k + 1) for k in range(len(picks))]
     return d.apply(op, Ref(x), *(Ref(p) for p in picks), index=tuple(items))

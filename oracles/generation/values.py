@@ -14,7 +14,28 @@ Draw = Any
 Interval = tuple[float, float]
 REALS: Interval = (-np.inf, np.inf)
 
-PLAIN = (1.0, 2.0, 0.5, 3.0, -1.0, 1.5, -2.0, -0.5, 0.25, 0.1, -0.3, 0.7, 1.1, -1.7, 2.3, 4.0, -5.0, 0.9, -0.6, 6.5)
+PLAIN = (
+    1.0,
+    2.0,
+    0.5,
+    3.0,
+    -1.0,
+    1.5,
+    -2.0,
+    -0.5,
+    0.25,
+    0.1,
+    -0.3,
+    0.7,
+    1.1,
+    -1.7,
+    2.3,
+    4.0,
+    -5.0,
+    0.9,
+    -0.6,
+    6.5,
+)
 NEGATIVE = (-1.0, -2.0, -0.5, -3.0, -1.5, -0.1, -0.7, -2.3, -4.0, -6.5)
 LARGE = (10.0, 30.0, 100.0, -20.0, -100.0, 1e3, 1e5, -1e4, 1e8, 1e15, -1e12)
 TINY = (1e-2, 1e-3, -1e-3, 1e-5, 1e-8, -1e-6, 1e-12, 1e-20)
@@ -56,7 +77,9 @@ def draw_array(draw: Draw, shape: tuple[int, ...], numbers: tuple[float, ...]) -
     return np.array(picks, dtype=np.float64).reshape(shape)
 
 
-def scatter(rng: np.random.Generator, shape: tuple[int, ...], domain: Interval = REALS) -> np.ndarray[Any, Any]:
+def scatter(
+    rng: np.random.Generator, shape: tuple[int, ...], domain: Interval = REALS
+) -> np.ndarray[Any, Any]:
     """An array of short decimals inside an open domain, from a seeded generator: another point for a drawn program."""
     low, high = max(domain[0], -4.0), min(domain[1], 4.0)
     decimals = np.round(rng.uniform(low, high, size=shape), 2)

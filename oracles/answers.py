@@ -54,6 +54,21 @@ def labels(case: Case, part: str) -> list[str]:
     ]
 
 
+def expected_forms(case: Case) -> dict[str, tuple[tuple[int, ...], str]]:
+    """The shape and dtype that every array of an answer must have: those of what it is the gradient of."""
+    leaves = [
+        (case.program.inputs[n].shape, case.program.inputs[n].dtype) for n in case.program.differentiated
+    ]
+    results = [(c.shape, c.dtype) for c in case.cotangents]
+    forms: dict[str, tuple[tuple[int, ...], str]] = {}
+    for part, models in (("outputs", results), ("gradients", leaves)):
+        forms.update(zip(labels(case, part), models, strict=True))
+    if case.order == 2:
+        for part, models in (("seconds", leaves), ("second_cotangents", results)):
+            forms.update(zip(labels(case, part), models, strict=True))
+    return forms
+
+
 class Values(msgspec.Struct, frozen=True, tag_field="is", tag="values"):
     """For each point asked for, its arrays: the outputs (`Evaluate`), or the gradients (`Differentiate`)."""
 

@@ -19,7 +19,7 @@ import refgrad
 from oracles.blame import Accusation, Kind, accuse
 from oracles.findings import finding
 from oracles.generation.faces import faces_of_op
-from oracles.judge import Bench
+from oracles.judge import PATIENCE, Bench
 from oracles.plan import CannotJudge, Plan, UsageError, has_pytorch, plan_check
 from oracles.records import Failure, Finding, Footer, Header, Record
 from oracles.remote import Remote
@@ -231,6 +231,7 @@ class _Tally:
         self.cases = 0
         self.judged = 0
         self.kinds: set[Kind] = set()
+        self.given_up: set[str] = set()
 
     def run(self, crew: _Inline | _Pool) -> Iterator[Record | Progress]:
         round_ = 0
@@ -240,6 +241,7 @@ class _Tally:
                 yield from result.judged
                 self._count(result)
                 yield from self._new(crew, unit, result)
+                yield from self._left_out(result)
                 yield self._progress(number + 1, pieces)
                 if self._out_of_time():
                     return
@@ -253,6 +255,13 @@ class _Tally:
             any(v.oracle == "exact" and v.outcome in ("agrees", "differs", "convention") for v in j.verdicts)
             for j in result.judged
         )
+
+    def _left_out(self, result: Searched) -> Iterator[Failure]:
+        for op in sorted(result.given_up - self.given_up):
+            self.given_up.add(op)
+            yield Failure(
+                op, f"the subject hung or died on {PATIENCE} of its cases; the rest of them were left out"
+            )
 
     def _new(self, crew: _Inline | _Pool, unit: Unit, result: Searched) -> Iterator[Record]:
         for kind, accusation in result.accused.items():

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from oracles.answers import Answer, Check, Errored
+from oracles.answers import Answer, Check, Errored, expected_forms
 from oracles.arrays import Array
 from oracles.blame import WALK, Accusation, finding_id
 from oracles.comparison import compare, decimal, ulp
@@ -115,9 +115,9 @@ def _checks(judgement: Judgement) -> tuple[Check, ...]:
     """What the script compares: every element with its truth and budget, every gradient's shape and dtype."""
     if not isinstance(judgement.truth, Enclosed):
         return ()
-    dtype = judgement.case.dtype
+    forms = expected_forms(judgement.case)
     return tuple(
-        Check(name, tuple(decimal(t, 40) for t in e.truth), tuple(repr(b) for b in e.budget), e.shape, dtype)
+        Check(name, tuple(decimal(t, 40) for t in e.truth), tuple(repr(b) for b in e.budget), *forms[name])
         for name, e in judgement.truth.arrays.items()
     )
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from oracles.answers import Answer, Died, Errored, Failed, Hung, Unsupported
-from oracles.arrays import Array
+from oracles.answers import Answer, Died, Errored, Failed, Hung, Unsupported, expected_forms
 from oracles.comparison import Compared, compare
 from oracles.differences import judge_by_differences
 from oracles.program import Case
 from oracles.records import Verdict
 from oracles.remote import Remote
 from oracles.truth import Enclosed, Unknown, enclose
+
+
+PATIENCE = 3
+"""So many hung or deadly cases of an op show what there is to see; the rest of its cases are left out."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +52,25 @@ class Judgement:
 
 
 class Bench:
-    """The subject and, unless it is the subject, PyTorch beside it; `judge` takes a case to both and to the truth."""
+    """The subject and, unless it is the subject, PyTorch beside it; `judge` takes a case to both and to the truth.
+
+    `lost` counts, for each op alone, the cases that hung or killed the subject: each costs a time-out or a restart.
+    """
 
     def __init__(self, subject: Remote, pytorch: Remote | None) -> None:
         self.subject = subject
         self.pytorch = pytorch
+        self.lost: Counter[str] = Counter()
+
+    def given_up(self, case: Case) -> str:
+        """An op of the case that has cost too much already, if there is one."""
+        return next((s.op for s in case.program.steps if self.lost[s.op] >= PATIENCE), "")
 
     def judge(self, case: Case, witnesses: bool = True) -> Judgement:
         """Every oracle's verdict on a case; without `witnesses`, only those that can accuse: exact and the laws."""
         answer = self.subject.judge(case)
+        if isinstance(answer, Hung | Died) and len(case.program.steps) == 1:
+            self.lost[case.program.steps[0].op] += 1
         if isinstance(answer, Unsupported):
             return _unsupported(case, answer, witnesses)
         truth = enclose(case)
@@ -129,9 +142,11 @@ def judge_by_laws(case: Case, answer: Answer) -> tuple[Verdict, str, str, bool]:
         The verdict, the class of the fault, the argument that shows it, and whether all shapes are right.
     """
     fault, argument, said, shapes_right = "", "", "", True
-    for name, array, shape in _expected(case, answer):
+    forms = expected_forms(case)
+    for name, array in answer.labelled(case).items():
         if array is None:
             continue
+        shape, dtype = forms[name]
         if array.shape != shape:
             return (
                 Verdict("laws", "differs", f"{name} has shape {array.shape}, not {shape}"),
@@ -139,8 +154,8 @@ def judge_by_laws(case: Case, answer: Answer) -> tuple[Verdict, str, str, bool]:
                 name,
                 False,
             )
-        if array.dtype != case.dtype and not fault:
-            fault, argument, said = "wrong dtype", name, f"{name} is {array.dtype}, not {case.dtype}"
+        if array.dtype != dtype and not fault:
+            fault, argument, said = "wrong dtype", name, f"{name} is {array.dtype}, not {dtype}"
     if not fault and answer.changed:
         fault, argument, said = "changes its inputs", "", f"it wrote into {', '.join(answer.changed)}"
     if not fault and answer.repeated is False:
@@ -148,23 +163,6 @@ def judge_by_laws(case: Case, answer: Answer) -> tuple[Verdict, str, str, bool]:
     if not fault and answer.scaled is False:
         fault, said = "not linear", "-2 times the cotangent did not give -2 times the gradient"
     return Verdict("laws", "differs" if fault else "agrees", said), fault, argument, shapes_right
-
-
-def _expected(case: Case, answer: Answer) -> Sequence[tuple[str, Array | None, tuple[int, ...]]]:
-    named = answer.labelled(case)
-    inputs = {case.program.inputs[n].name: case.program.inputs[n].shape for n in case.program.differentiated}
-    found = []
-    outputs = iter(case.cotangents)
-    again = iter(case.cotangents)
-    for name, array in named.items():
-        if name.startswith("output"):
-            shape = next(outputs).shape
-        elif name.startswith("gradient of the cotangent"):
-            shape = next(again).shape
-        else:
-            shape = inputs[name.rpartition("gradient of ")[2]]
-        found.append((name, array, shape))
-    return found
 
 
 def _compare_all(case: Case, answer: Answer, truth: Enclosed | Unknown) -> dict[str, Compared]:

@@ -54,12 +54,13 @@ class Unit:
 class Searched:
     """What a unit found: a record for each case, and the first accusation of each kind with its count.
 
-    `interrupted` says that a KeyboardInterrupt ended it early.
+    `given_up` are ops whose cases were left out because too many before them hung or killed the subject. `interrupted` says that a KeyboardInterrupt ended it early.
     """
 
     judged: list[Judged] = field(default_factory=list)
     accused: dict[Kind, Accusation] = field(default_factory=dict)
     seen: dict[Kind, int] = field(default_factory=dict)
+    given_up: set[str] = field(default_factory=set)
     interrupted: bool = False
 
 
@@ -81,6 +82,9 @@ def search(unit: Unit, subject: str, bench: Bench, known: set[str], stopped: Cal
             if name in known:
                 continue
             known.add(name)
+            if lost := bench.given_up(case):
+                result.given_up.add(lost)
+                continue
             judgement = bench.judge(case)
             finding = ""
             if judgement.fault and traced < ACCUSATIONS:

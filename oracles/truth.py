@@ -17,7 +17,8 @@ import numpy as np
 from flint import arb, ctx
 
 from oracles.answers import labels
-from oracles.budget.accuracy import precision
+from oracles.budget.accuracy import CORRECT, precision
+
 from oracles.budget.blocks import BLOCKS
 from oracles.budget.forms import variants
 from oracles.budget.rounded import Overflow, Rounded, Rounding
@@ -231,6 +232,7 @@ class _Model:
 
     def __init__(self, case: Case, wide: bool = False, variant: int = 0) -> None:
         self.case = case
+        self.mixed = len({i.dtype for i in case.program.inputs if i.requires_grad}) > 1
         algebra = Rounding(precision(case.dtype), BLOCKS, wide, variant)
         values, leaves = _leaves(case, algebra, ())
         known = evaluate(case.program, algebra, values)
@@ -260,9 +262,17 @@ class _Model:
         answer: Answerlike = {}
         rest = iter(scalars)
         for name, array in zip(labels(self.case, part), arrays, strict=True):
-            balls = [arb(0) if s is None else s.ball for _, s in zip(range(array.size), rest, strict=False)]
+            balls = [self._ball(s) for _, s in zip(range(array.size), rest, strict=False)]
             answer[name] = (array.shape, balls)
         return answer
+
+    def _ball(self, scalar: Rounded | None) -> arb:
+        """A scalar's ball; where dtypes are mixed, every array is cast once more at the end."""
+        if scalar is None:
+            return arb(0)
+        return (
+            scalar.arena.make(scalar.ball, CORRECT, (), lambda g, y: ()).ball if self.mixed else scalar.ball
+        )
 
     def budgets(self, truth: Answerlike, free: bool) -> dict[str, list[float]] | None:
         """How far from the truth each ball reaches. None if one misses its truth, which only kinks excuse (`free`)."""

@@ -114,8 +114,6 @@ def _from_data(data: Any, kind: dtype | None, *, copy: bool) -> Array:
         data = data._array
     if isinstance(data, np.ndarray | np.generic):
         stored = to_numpy(kind or from_numpy_dtype(data.dtype))
-        if isinstance(data, np.generic) and kind is None and data.dtype == np.float64:
-            stored = to_numpy(DEFAULT) if not isinstance(data, np.float64) else stored
         return np.array(data, dtype=stored) if copy else np.asarray(data, dtype=stored)
     found = _plain(data)
     kind = kind or _inferred(found)

@@ -64,7 +64,7 @@ def public(name: str, *ops: Op, judged: bool = True, method: str | bool = True) 
         if judged:
             inputs = ops[0].inputs
             parameters = list(signature(function).parameters.values())[len(inputs) :]
-            settings = {p.name: p.default for p in parameters}
+            settings = {p.name: p.default for p in parameters if p.kind is not p.VAR_POSITIONAL}
             doc = (function.__doc__ or "").strip()
             _CATALOGUE[name] = Public(
                 name, inputs, MappingProxyType(settings), ops[0].facts, ops, function, doc
@@ -166,8 +166,14 @@ def dims(function: str, dim: Any, ndim: int) -> tuple[int, ...]:
     return tuple(d for d in normal if ndim) or tuple(range(ndim))
 
 
-def sizes(given: tuple[Any, ...]) -> tuple[int, ...]:
-    """Sizes or dimensions given one by one or as one sequence."""
+def sizes(given: tuple[Any, ...], function: str = "", name: str = "", named: Any = None) -> tuple[int, ...]:
+    """Sizes or dimensions given one by one, as one sequence, or by `name`; TypeError where given twice or not at all."""
+    if named is not None:
+        if given:
+            raise TypeError(f"{function}() got multiple values for argument '{name}'")
+        given = (named,)
+    elif function and not given:
+        raise TypeError(f"{function}() missing 1 required positional arguments: \"{name}\"")
     if len(given) == 1 and isinstance(given[0], tuple | list):
         given = tuple(given[0])
     return tuple(int(n) for n in given)

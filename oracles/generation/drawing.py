@@ -39,6 +39,12 @@ class Drawn:
     outputs: tuple[Array, ...]
     face: str
 
+    @property
+    def other(self) -> int | None:
+        """The place of the input that has another dtype than the rest, where the face asks for one."""
+        floating = [n for n, i in enumerate(self.program.inputs) if i.requires_grad]
+        return floating[-1] if self.face == "mixed dtypes" and len(floating) > 1 else None
+
 
 @dataclass
 class Drawing:

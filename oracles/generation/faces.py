@@ -14,7 +14,7 @@ from oracles.program import Case, Dots, Int, NewAxis, Pick, Ref, Refs, Scalar, S
 
 NUMBERS = ("negative", "zero", "ties", "kink", "large", "tiny")
 SHAPES = ("0-d", "empty", "non-square", "non-contiguous", "bulk")
-PAIRS = ("size-1 axis", "mixed ranks", "same twice", "scalar")
+PAIRS = ("size-1 axis", "mixed ranks", "same twice", "scalar", "mixed dtypes")
 DIMS = ("settings", "negative dim", "tuple dim")
 INDICES = ("index array", "repeated index", "mask")
 
@@ -46,6 +46,8 @@ def faces_of_op(op: str, public: Any) -> tuple[str, ...]:
         found += PAIRS
     if op in ("matmul", "cat"):
         found.append("same twice")
+    if op == "cat":
+        found.append("mixed dtypes")
     if op in REDUCES or op in ONE_DIM or op in SETTABLE:
         found += [
             f
@@ -140,6 +142,7 @@ SEEN: dict[str, Callable[[Case], bool]] = {
     "size-1 axis": _axis_of_one,
     "mixed ranks": _ranks_mixed,
     "same twice": _any_step(lambda s: len(set(s.refs())) < len(s.refs())),
+    "mixed dtypes": lambda case: len({i.dtype for i in case.program.inputs if i.requires_grad}) > 1,
     "scalar": _any_step(lambda s: any(isinstance(o, Scalar) for o in s.operands)),
     "settings": _any_step(_away),
     "negative dim": _any_step(_negative_dim),

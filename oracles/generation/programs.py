@@ -20,6 +20,7 @@ from oracles.generation.steps import draw_step
 from oracles.generation.values import COTANGENTS, draw_array
 from oracles.program import Case, DType, Program
 
+ORDERS: tuple[Literal[1, 2], ...] = (1, 2)
 MOST_ELEMENTS = 48
 """A composed program whose values grow past this is drawn again: truth is paid for by the scalar."""
 
@@ -77,8 +78,19 @@ def cases(sample: Sample, dtypes: Sequence[DType], points: int = 1) -> Iterator[
         )
         seconds = [rng.choice(COTANGENTS, a.shape) for a in point if a.dtype.kind == "f"]
         for dtype in dtypes:
-            for order in (1, 2):
-                yield _case(sample.drawn.program, point, cotangents, seconds, dtype, order)
+            typed = _typed(sample.drawn, dtype)
+            for order in ORDERS:
+                yield _case(typed, point, cotangents, seconds, dtype, order)
+
+
+def _typed(drawn: Drawn, dtype: DType) -> Program:
+    """The program with its floating inputs of this dtype; in a mixed one the last has a finer or a coarser one."""
+    other: DType = "float64" if dtype != "float64" else "float32"
+    inputs = tuple(
+        msgspec.structs.replace(i, dtype=other if n == drawn.other else dtype) if i.requires_grad else i
+        for n, i in enumerate(drawn.program.inputs)
+    )
+    return msgspec.structs.replace(drawn.program, inputs=inputs)
 
 
 def _another(drawn: Drawn, rng: np.random.Generator) -> tuple[Array, ...]:
@@ -101,13 +113,22 @@ def _case(
     dtype: DType,
     order: Literal[1, 2],
 ) -> Case:
-    typed = tuple(msgspec.structs.replace(i, dtype=dtype) if i.requires_grad else i for i in program.inputs)
-    exact = DTYPES[dtype]
+    """A case; where dtypes are mixed, its dtype is the coarsest, which is the one that budgets are derived for."""
+    kinds = [i.dtype for i in program.inputs if i.requires_grad]
+    result = DTYPES[promoted(program) if len(set(kinds)) > 1 else dtype]
+    weights = zip(seconds, kinds, strict=True) if order == 2 else ()
     return Case(
-        msgspec.structs.replace(program, inputs=typed),
-        tuple(Recorded.of(a.astype(exact) if a.dtype.kind == "f" else a) for a in point),
-        tuple(Recorded.of(np.asarray(c).astype(exact)) for c in cotangents),
-        dtype,
+        program,
+        tuple(Recorded.of(a.astype(DTYPES[i.dtype])) for a, i in zip(point, program.inputs, strict=True)),
+        tuple(Recorded.of(np.asarray(c).astype(result)) for c in cotangents),
+        "float32" if dtype == "float64" and "float32" in kinds else dtype,
         order,
-        tuple(Recorded.of(np.asarray(s).astype(exact)) for s in seconds) if order == 2 else (),
+        tuple(Recorded.of(np.asarray(s).astype(DTYPES[k])) for s, k in weights),
     )
+
+
+def promoted(program: Program) -> DType:
+    """PyTorch's dtype for a result of all floating inputs: the finest among those with dimensions, if any has some."""
+    floating = [i for i in program.inputs if i.requires_grad]
+    leading = [i for i in floating if i.shape] or floating
+    return max((i.dtype for i in leading), key=lambda kind: DTYPES[kind].itemsize)

@@ -57,8 +57,8 @@ def neg(x: Array) -> Any:
     return np.negative(x)
 
 
-@op(Facts("Max(x, 0)", kinks={"x": (0,)}), x=lambda g, y: where(y > 0, g, 0.0), dtypes=COMMON)
-def relu(x: Array) -> Any:  # at the kink: 0.  Not g * (y > 0): g may be infinite
+@op(Facts("Max(x, 0)", kinks={"x": (0,)}), x=lambda g, y: where(y <= 0, 0.0, g), dtypes=COMMON)
+def relu(x: Array) -> Any:  # at the kink: 0.  Not g * (y > 0): g may be infinite, y nan
     return np.maximum(x, 0)
 
 
@@ -146,6 +146,8 @@ def power(x: Array, exponent: float) -> Any:
         return x * x * x
     if exponent == 0.5:
         return np.sqrt(x)
+    if exponent == -0.5:
+        return 1 / np.sqrt(x)
     return np.power(x, exponent)
 
 

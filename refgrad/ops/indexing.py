@@ -75,11 +75,12 @@ def subscript(input: Tensor, given: Any) -> Any:
             )
         raise IndexError(f"too many indices for tensor of dimension {input._array.ndim}")
     out, dim, arrays = input, 0, {}
+    skipped = input._array.ndim - named
     taken = 0  # dimensions of the operand so far, which messages count by
     for item in items:
         if item is Ellipsis:
-            dim += input._array.ndim - named
-            taken += input._array.ndim - named
+            dim, taken = dim + skipped, taken + skipped
+            skipped = 0  # a second ellipsis stands for nothing
         elif isinstance(item, bool):
             out = apply(unsqueeze, (out,), {"dim": dim})
             arrays[dim] = np.zeros(int(item), np.int64)

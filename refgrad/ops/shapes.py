@@ -41,10 +41,10 @@ def _(input: Any, *shape: Any) -> Any:
 
 
 @public("reshape", view, reshape_alias, clone, unsafe_view)
-def _(input: Any, *shape: Any) -> Any:
+def _(input: Any, *sides: Any, shape: Any = None) -> Any:
     """The elements in another shape: a view where the layout allows it, else a copy."""
     check_tensor("reshape", input)
-    return reshaped(input, inferred(sizes(shape), input._array.size))
+    return reshaped(input, inferred(sizes(sides, "reshape", "shape", shape), input._array.size))
 
 
 @public("flatten", view, judged=False)
@@ -98,10 +98,11 @@ def _(input: Any, *dims: Any) -> Any:
 
 
 @public("expand", expand)
-def _(input: Any, *size: Any) -> Any:
+def _(input: Any, *sides: Any, size: Any = None) -> Any:
     """Repeated along new dimensions and along those of size 1, as a view; -1 keeps a size."""
     check_tensor("expand", input)
-    return apply(expand, (input,), {"shape": expanded(input._array.shape, sizes(size), input.dtype.word)})
+    sides = sizes(sides, "expand", "size", size)
+    return apply(expand, (input,), {"shape": expanded(input._array.shape, sides, input.dtype.word)})
 
 
 @public("unsqueeze", unsqueeze, judged=False)

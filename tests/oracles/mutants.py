@@ -29,8 +29,8 @@ class Mutant:
     """One thing broken.
 
     `check` is the op to judge; `kinds` the (argument, error) of every finding that it must cause, blamed on `blame`
-    (the op itself unless told otherwise). A gradient that is wrong to first order may be wrong to second order too;
-    `kinds` leaves that out.
+    (the op itself unless told otherwise), and `also` of those that it may cause besides. A gradient that is wrong to
+    first order may be wrong to second order too; neither lists that.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Mutant:
     breaks: str
     install: Callable[[], None]
     kinds: frozenset[tuple[str, str]]
+    also: frozenset[tuple[str, str]] = frozenset()
     blame: str = ""
     tags: frozenset[str] = field(default_factory=frozenset)
 
@@ -100,10 +101,10 @@ def last_wins(x: Any, *, shape: tuple[int, ...], indices: Any) -> Any:
     return out
 
 
-def first_row(x: Any, *, shape: tuple[int, ...], dim: int, index: int) -> Any:
-    """Zeros of `shape` with `x` at the first place, whichever was selected."""
+def last_row(x: Any, *, shape: tuple[int, ...], dim: int, index: int) -> Any:
+    """Zeros of `shape` with `x` at the last place, whichever was selected."""
     out = np.zeros(shape, x.dtype)
-    out[(slice(None),) * dim + (0,)] = x
+    out[(slice(None),) * dim + (-1,)] = x
     return out
 
 
@@ -240,8 +241,10 @@ MUTANTS = {
             formula("where", "x", lambda g, condition: where(condition, 0.0, g)), "x",
         ),
         one("getitem-repeats", "getitem", "repeated indices lost", evaluation("index_backward", last_wins), "x"),
-        one("getitem-place", "getitem", "wrong place", evaluation("select_backward", first_row), "x"),
-        one("matmul-millionth", "matmul", "factor 1 + 1e-6", formula("mm", "mat2", lambda g, a: mm(t(a), g) * MILLIONTH), "mat2"),
+        one("getitem-place", "getitem", "wrong place", evaluation("select_backward", last_row), "x"),
+        one("matmul-millionth", "matmul", "factor 1 + 1e-6", formula("mm", "mat2", lambda g, a: mm(t(a), g) * MILLIONTH), "mat2",
+            also=frozenset({("a", WRONG)}),  # a matrix times a batch is folded into the turned product
+        ),
         one("matmul-sign", "matmul", "sign, in one overload", formula("dot", "a", lambda g, tensor: -g * tensor), "a"),
         one(
             "solve-sign", "linalg.solve", "sign",
@@ -266,16 +269,17 @@ MUTANTS = {
         one(
             "logsumexp-saved", "logsumexp", "wrong saved value",
             formula("logsumexp", "x", lambda g, x, y, dim: restore(g, x.shape, dim) * exp(x - reductions.mean_dim(x, dim=dim, keepdim=True))), "x",
+            also=frozenset({("x", "infinite")}),
         ),
         one("softmax-term", "softmax", "missing term", formula("softmax", "x", lambda g, y: y * g), "x"),
-        one("cumprod-end", "cumprod", "summed from the wrong end", formula("cumprod", "x", unflipped), "x"),
+        one("cumprod-end", "cumprod", "summed from the wrong end", formula("cumprod", "x", unflipped), "x", also=frozenset({("x", "nan")})),
         one(
             "max-side", "max", "wrong side of the mask",
             formula("max_all", "x", lambda g, x, y: where(reductions.tied(x, y), 0.0, g)), "x",
         ),
         one("exp-saved", "exp", "wrong saved value", formula("exp", "x", lambda g, x: g * x), "x"),
         one("exp-millionth", "exp", "factor 1 + 1e-6", formula("exp", "x", lambda g, y: g * y * MILLIONTH), "x"),
-        one("exp-unsteady", "exp", "another answer each time", formula("exp", "x", unsteady), "", "not repeatable"),
+        one("exp-unsteady", "exp", "another answer each time", formula("exp", "x", unsteady), "", "not repeatable", also=frozenset({("", "not linear")})),
         one("exp-dtype", "exp", "wrong dtype of a gradient", install_wrong_dtype, "x", "wrong dtype", tags=frozenset({"float32"})),
         one("log-inverse", "log", "inverse", formula("log", "x", lambda g, x: g * x), "x"),
         one("log-writes", "log", "writes into its operand", formula("log", "x", scribbled), "", "changes its inputs"),
@@ -289,10 +293,11 @@ MUTANTS = {
         one(
             "mul-second", "mul", "second order only: the cotangent detached",
             formula("mul", "a", lambda g, b: detached(g) * b), "cotangent", "wrong value at second order",
+            also=frozenset({("cotangent", "no gradient at second order")}),
             tags=frozenset({"second"}),
         ),
         one("mul-swapped", "mul", "swapped operands", formula("mul", "a", lambda g, a: g * a), "a"),
-        one("mul-lost", "mul", "last contribution wins, in the walk", install_walk("_sum", forgetful_sum), "", WRONG, blame="walk"),
+        one("mul-lost", "mul", "last contribution wins, in the walk", install_walk("_sum", forgetful_sum), "", WRONG, blame="walk", tags=frozenset({"walk"})),
         one("add-broadcast", "add", "un-broadcast, in the walk", install_walk("sum_to", first_of), "b"),
         one("reciprocal-sign", "reciprocal", "sign", formula("reciprocal", "x", lambda g, y: g * (y * y)), "x"),
     )

@@ -166,11 +166,7 @@ class Drawing:
             if step.op == "getitem":
                 result = operands[0][as_index(step, operands)]
             else:
-                sizes = [
-                    v for k, v in step.settings.items() if k in ("shape", "size")
-                ]  # PyTorch's are positional
-                named = {k: v for k, v in step.settings.items() if k not in ("shape", "size")}
-                result = refgrad.catalogue()[step.op].function(*operands, *sizes, **named)
+                result = refgrad.catalogue()[step.op].function(*operands, **step.settings)
         return [r.numpy() for r in (result if step.outputs > 1 else (result,))]
 
     def _tensor(self, operand: Operand) -> Any:

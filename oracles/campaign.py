@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
@@ -176,7 +176,7 @@ def campaign(plan: Plan, stop: threading.Event | None = None) -> Iterator[Record
     with ExitStack() as stack:
         bench = stack.enter_context(bench_of(plan))
         yield _header(plan, bench)
-        yield from _lacking(bench)
+        plan = replace(plan, ops=tuple(op for op in plan.ops if op not in bench.subject.ready.unsupported))
         crew: _Inline | _Pool = _Inline(plan, bench, stop)
         if plan.jobs > 1:
             crew = _Pool(plan, stop)
@@ -204,11 +204,6 @@ def _to_the_end(items: Iterator[Record | Progress], stop: threading.Event) -> It
             stop.set()
 
 
-def _lacking(bench: Bench) -> Iterator[Failure]:
-    for op, reason in bench.subject.ready.unsupported.items():
-        yield Failure(op, reason)
-
-
 def _header(plan: Plan, bench: Bench) -> Header:
     versions = {"refgrad": version("refgrad"), **bench.subject.ready.versions}
     if bench.pytorch is not None:
@@ -216,10 +211,11 @@ def _header(plan: Plan, bench: Bench) -> Header:
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     oracles = tuple(o for o in ORACLES if o != "pytorch" or bench.pytorch is not None)
     catalogue = refgrad.catalogue()
-    faces = {op: faces_of_op(op, catalogue[op]) for op in plan.ops}
+    lacking = bench.subject.ready.unsupported
+    faces = {op: faces_of_op(op, catalogue[op]) for op in plan.ops if op not in lacking}
     file = "" if plan.subject_file is None else str(plan.subject_file)
     return Header(
-        plan.subject, versions, plan.command, plan.seed, now, oracles, plan.ops, plan.dtypes, faces, file
+        plan.subject, versions, plan.command, plan.seed, now, oracles, plan.ops, plan.dtypes, lacking, faces, file
     )
 
 

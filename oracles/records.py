@@ -39,7 +39,11 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Header(msgspec.Struct, frozen=True, tag_field="record", tag="header"):
-    """The first line: what was judged, by what, and how to do it again. `faces` are those that each op has."""
+    """The first line: what was judged, by what, and how to do it again.
+
+    `unsupported` are those of `ops` that the subject lacks altogether, with its reason; no case is drawn for them.
+    `faces` are those that each of the others has.
+    """
 
     subject: str
     versions: dict[str, str]
@@ -49,6 +53,7 @@ class Header(msgspec.Struct, frozen=True, tag_field="record", tag="header"):
     oracles: tuple[str, ...]
     ops: tuple[str, ...]
     dtypes: tuple[str, ...]
+    unsupported: dict[str, str] = {}
     faces: dict[str, tuple[str, ...]] = {}
     subject_file: str = ""
     format: int = FORMAT

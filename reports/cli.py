@@ -179,17 +179,19 @@ def replay(
     console = Console(highlight=False)
     with told():
         path = run or out / RUN_FILE
-        finding = _found(id, path)
+        stored = _readable(path)
+        finding = _found(id, stored, path)
         from oracles.campaign import replay as judge
 
-        replayed = judge(finding, subject_file)
+        file = stored.header.subject_file
+        replayed = judge(finding, subject_file or (Path(file) if file else None))
     console.print(Text(announced(finding)), soft_wrap=True)
     console.print(Text(f"{replayed.status}: {plain(replayed.message)}"), soft_wrap=True)
     raise typer.Exit({"fixed": AGREES, "failed": FINDINGS}.get(replayed.status, UNJUDGED))
 
 
-def _found(id: str, path: Path) -> Finding:  # noqa: A002
-    findings = {finding.id: finding for finding in _readable(path).findings}
+def _found(id: str, run: Run, path: Path) -> Finding:  # noqa: A002
+    findings = {finding.id: finding for finding in run.findings}
     if id not in findings:
         known = ", ".join(line(name, 60) for name in list(findings)[:10]) or "none"
         fail(USAGE, f"no finding {id!r} in {path}. It has: {known}.")

@@ -17,6 +17,8 @@ COMPOSED = "composed programs"
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 JUDGED: frozenset[Outcome] = frozenset({"agrees", "differs", "convention"})
 REASONS_SHOWN = 10
+PLAIN = "plain"
+"""The face that every case has, which no case records."""
 
 T = TypeVar("T", str, int)
 Conclusion = Literal["agrees", "differs", "nothing judged"]
@@ -56,6 +58,7 @@ class Row:
     elements: int
     cells: tuple[Cell, ...]
     faces: tuple[tuple[str, int], ...]
+    unvisited: tuple[str, ...]
     dtypes: tuple[tuple[str, int], ...]
     orders: tuple[tuple[int, int], ...]
     findings: tuple[str, ...]
@@ -88,6 +91,7 @@ class Summary:
     reasons: tuple[Reason, ...]
     dtypes: tuple[tuple[str, int], ...]
     orders: tuple[tuple[int, int], ...]
+    unsupported: tuple[tuple[str, str], ...]
     unreached: tuple[str, ...]
 
 
@@ -95,7 +99,7 @@ def summarize(run: Run) -> Summary:
     """Count a run. The same records give the same summary, whatever their order of arrival means for time."""
     oracles = _oracles(run)
     findings = tuple(sorted(run.findings, key=severity))
-    rows = _rows(run.cases, findings, oracles)
+    rows = _rows(run.cases, findings, oracles, run.header.faces)
     totals = tuple(_cell(oracle, run.cases) for oracle in oracles)
     judged = _judged(totals)
     unproven = 0 if findings else sum(c.outcomes.get("differs", 0) for c in totals if c.oracle == TRUTH)
@@ -116,7 +120,8 @@ def summarize(run: Run) -> Summary:
         reasons=tuple(_reasons(run.cases, oracles)),
         dtypes=_counted(case.dtype for case in run.cases),
         orders=_counted(case.order for case in run.cases),
-        unreached=tuple(sorted(set(run.header.ops) - reached)),
+        unsupported=tuple(sorted(run.header.unsupported.items())),
+        unreached=tuple(sorted(set(run.header.ops) - reached - set(run.header.unsupported))),
     )
 
 
@@ -146,14 +151,17 @@ def _counted(values: Iterable[T]) -> tuple[tuple[T, int], ...]:
 
 
 def _rows(
-    cases: tuple[Judged, ...], findings: tuple[Finding, ...], oracles: tuple[str, ...]
+    cases: tuple[Judged, ...],
+    findings: tuple[Finding, ...],
+    oracles: tuple[str, ...],
+    faces: dict[str, tuple[str, ...]],
 ) -> tuple[Row, ...]:
     by_name: dict[str, list[Judged]] = {}
     for case in cases:
         by_name.setdefault(case.ops[0] if len(case.ops) == 1 else COMPOSED, []).append(case)
     for finding in findings:
         by_name.setdefault(row_of(finding), [])
-    rows = (_row(name, named, findings, oracles) for name, named in by_name.items())
+    rows = (_row(name, named, findings, oracles, faces.get(name, ())) for name, named in by_name.items())
     gravity = {finding.id: at for at, finding in enumerate(findings)}
     worst = len(findings)
 
@@ -168,7 +176,14 @@ def row_of(finding: Finding) -> str:
     return COMPOSED if finding.blame == "walk" else finding.blame
 
 
-def _row(name: str, cases: list[Judged], findings: tuple[Finding, ...], oracles: tuple[str, ...]) -> Row:
+def _row(
+    name: str,
+    cases: list[Judged],
+    findings: tuple[Finding, ...],
+    oracles: tuple[str, ...],
+    planned: tuple[str, ...],
+) -> Row:
+    seen = {face for case in cases for face in case.faces} | {PLAIN}
     shown_by = {case.finding for case in cases if case.finding}
     return Row(
         name=name,
@@ -176,6 +191,7 @@ def _row(name: str, cases: list[Judged], findings: tuple[Finding, ...], oracles:
         elements=sum(case.elements for case in cases),
         cells=tuple(_cell(oracle, cases) for oracle in oracles),
         faces=_counted(face for case in cases for face in case.faces),
+        unvisited=tuple(face for face in planned if face not in seen),
         dtypes=_counted(case.dtype for case in cases),
         orders=_counted(case.order for case in cases),
         findings=tuple(f.id for f in findings if row_of(f) == name or f.id in shown_by),

@@ -1,0 +1,163 @@
+"""Drawn programs: on every face, the same from the same seed, rarely rejected, and plain data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+import refgrad
+from oracles.campaign import units
+from oracles.generation.faces import SEEN, faces_of_case, faces_of_op
+from oracles.generation.programs import alone, cases, composed
+from oracles.generation.steps import DRAWERS, draw_step
+from oracles.generation.values import PLAIN, TABLES, scatter, table
+from oracles.program import Case, ProgramError, decode_case
+from oracles.search import POINTS
+from oracles.truth import Enclosed, enclose
+
+from ..building import drawn
+from ..campaigns import plan
+
+OPS = tuple(refgrad.catalogue())
+
+
+def first_hundred(op: str, start: int) -> list[Case]:
+    """The cases of the first hundred programs that a campaign over this op draws."""
+    samples = [s for u in units(plan("refgrad", None, (op,), 100, seed=start)) for s in drawn(u.strategy(), u.examples, u.seed)]
+    assert len(samples) <= 100
+    return [c for s in samples for c in cases(s, ("float64",), POINTS)]
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_every_face_is_visited(op: str) -> None:
+    """Within the first hundred programs of an op each of its faces is seen, whatever the seed."""
+    for start in (1, 2):
+        seen = {face for c in first_hundred(op, start) for face in faces_of_case(c)}
+        missing = set(faces_of_op(op, refgrad.catalogue()[op])) - seen - {"plain"}
+        assert missing == set(), f"{op}, seed {start}"
+        assert "second order" in seen
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_faces_are_a_fact_of_the_case(op: str) -> None:
+    """Every face has a predicate, and the plainest case shows few of them."""
+    assert set(faces_of_op(op, refgrad.catalogue()[op])) <= set(SEEN)
+    plainest = next(iter(cases(drawn(alone(op, "plain"), 1)[0], ("float64",))))
+    assert "bulk" not in faces_of_case(plainest)
+    assert "second order" not in faces_of_case(plainest)
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_faces_name_negatives_and_zeros_where_an_input_may_be_any(op: str) -> None:
+    """An op with an input whose domain is all reals has the faces of negative values and exact zeros."""
+    public = refgrad.catalogue()[op]
+    free = [n for n in public.inputs if n not in public.facts.domain and n not in ("condition", "index")]
+    if free and op not in ("linalg.solve",):
+        assert {"negative", "zero"} <= set(faces_of_op(op, public))
+
+
+@pytest.mark.parametrize("strategy", [composed(OPS), alone("getitem", "mask"), alone("matmul", "bulk")])
+def test_cases_round_trip_through_json(strategy: Any) -> None:
+    """A drawn case reads back from JSON as itself, with the same id."""
+    for sample in drawn(strategy, 15):
+        for one in cases(sample, ("float64", "bfloat16")):
+            again = decode_case(msgspec.json.encode(one))
+            assert again == one
+            assert again.id == one.id
+    with pytest.raises(ProgramError, match="not a case"):
+        decode_case(b'{"program": 3}')
+
+
+def test_the_same_seed_draws_the_same_cases() -> None:
+    """Cases are a function of the seed, and differ between seeds."""
+
+    def ids(start: int) -> list[str]:
+        return [c.id for s in drawn(composed(OPS), 20, start) for c in cases(s, ("float32",), 2)]
+
+    assert ids(5) == ids(5)
+    assert set(ids(5)) != set(ids(6))
+
+
+def rejection(strategy: Any, examples: int, start: int) -> float:
+    """The part of draws that is rejected."""
+    tried = kept = 0
+
+    def keep(sample: Any) -> None:
+        nonlocal kept
+        kept += 1
+
+    original = strategy.do_draw
+
+    def counted(data: Any) -> Any:
+        nonlocal tried
+        tried += 1
+        return original(data)
+
+    strategy.do_draw = counted
+    settings(
+        max_examples=examples, phases=(Phase.generate,), database=None, deadline=None, suppress_health_check=list(HealthCheck)
+    )(seed(start)(given(strategy)(keep)))()
+    return 1 - kept / tried
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_an_op_alone_is_rarely_rejected(op: str) -> None:
+    """Of the draws of an op over its faces, under a tenth is thrown away."""
+    rates = [rejection(alone(op, face), 20, 3) for face in faces_of_op(op, refgrad.catalogue()[op])]
+    assert np.mean(rates) < 0.1, rates
+
+
+def test_composed_programs_are_rarely_rejected() -> None:
+    """Of the draws of composed programs, under a tenth is thrown away, and most of the rest has a truth."""
+    assert rejection(composed(OPS), 150, 3) < 0.1
+    judged = [isinstance(enclose(next(cases(s, ("float64",)))), Enclosed) for s in drawn(composed(OPS), 60, 2)]
+    assert np.mean(judged) > 0.9
+
+
+def test_composed_programs_feed_their_steps() -> None:
+    """Programs have one to five steps over many ops, and later steps read what earlier ones made."""
+    programs = [s.drawn.program for s in drawn(composed(OPS), 80, 4)]
+    assert {len(p.steps) for p in programs} >= {1, 2, 3, 4, 5}
+    assert len({s.op for p in programs for s in p.steps}) > len(OPS) // 2
+    fed = [any(r >= len(p.inputs) for s in p.steps for r in s.refs()) for p in programs if len(p.steps) > 1]
+    assert np.mean(fed) > 0.8
+
+
+def test_further_points_stay_in_their_domains() -> None:
+    """Points after the first move every number a little and none out of its domain."""
+    for sample in drawn(alone("log", "tiny"), 10):
+        points = [c.inputs[0].numpy() for c in cases(sample, ("float64",), 4) if c.order == 1]
+        assert len(points) == 4
+        assert all((p > 0).all() for p in points)
+        assert any((p != points[0]).any() for p in points[1:]) or not points[0].size
+
+
+def test_tables_hold_short_decimals_inside_the_domain() -> None:
+    """Numbers of a kind lie inside the domain asked for, mirrored or plain where none does."""
+    for kind in TABLES:
+        assert all(0 < v < np.inf for v in table(kind, (0, np.inf)))
+        assert table(kind)
+        assert all(len(repr(v)) <= 7 for v in TABLES[kind])
+    assert table("kink", kinks=(0.0,))[0] == 0.0
+    assert table("negative", (0, np.inf)) == tuple(-v for v in TABLES["negative"])
+    assert PLAIN[0] == 1.0
+
+
+def test_scattered_points_stay_inside() -> None:
+    """Seeded points are short decimals inside an open domain."""
+    for domain in ((0.0, np.inf), (-1.0, 1.0), (-np.inf, np.inf)):
+        found = scatter(np.random.default_rng(1), (50,), domain)
+        assert ((found > domain[0]) & (found < domain[1])).all()
+        assert found.shape == (50,)
+
+
+def test_an_op_without_a_drawer_is_named() -> None:
+    """An op that is not elementwise and has no drawer is an error that says where to write one."""
+    public = refgrad.catalogue()["reshape"]
+    with pytest.raises(LookupError, match=r"fold is not elementwise.*oracles/generation/steps.py"):
+        draw_step(None, "fold", public)  # type: ignore[arg-type]
+    assert set(DRAWERS) <= set(OPS)

@@ -215,7 +215,17 @@ def _header(plan: Plan, bench: Bench) -> Header:
     faces = {op: faces_of_op(op, catalogue[op]) for op in plan.ops if op not in lacking}
     file = "" if plan.subject_file is None else str(plan.subject_file)
     return Header(
-        plan.subject, versions, plan.command, plan.seed, now, oracles, plan.ops, plan.dtypes, lacking, faces, file
+        plan.subject,
+        versions,
+        plan.command,
+        plan.seed,
+        now,
+        oracles,
+        plan.ops,
+        plan.dtypes,
+        lacking,
+        faces,
+        file,
     )
 
 

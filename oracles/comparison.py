@@ -86,5 +86,11 @@ def ulp(value: float, dtype: str) -> float:
 
 
 def decimal(ball: arb, digits: int = 20) -> str:
-    """The ball's midpoint in decimals."""
-    return str(ball.mid().str(digits, radius=False))
+    """The ball's midpoint in decimals; "0" for a ball around 0, whose midpoint has no digit to trust."""
+    return "0" if ball.contains(0) else str(ball.mid().str(digits, radius=False))
+
+
+def half_width(ball: arb) -> str:
+    """How far the ball reaches from what `decimal` says, in decimals."""
+    reach = ball.abs_upper() if ball.contains(0) else ball.rad()
+    return str(arb(reach).str(3, radius=False))

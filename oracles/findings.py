@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import Any
-
-import msgspec
-import numpy as np
 
 from oracles.answers import Answer, Check, Errored, expected_forms
 from oracles.arrays import Array
 from oracles.blame import WALK, Accusation, finding_id
-from oracles.comparison import compare, decimal, ulp
+from oracles.comparison import decimal, half_width
 from oracles.judge import Bench, Judgement
-from oracles.program import Case
-from oracles.records import Comparison, Finding, Plot
-from oracles.truth import Enclosed, enclose
-
-PLOTTED = 41
-"""Points in a plot of error against one input element."""
+from oracles.plots import plot
+from oracles.records import Comparison, Finding
+from oracles.truth import Enclosed
 
 
 def finding(
@@ -46,7 +38,7 @@ def finding(
         command=f"refgrad replay {name}" if not command else command.format(id=name),
         verdicts=judgement.verdicts,
         comparisons=comparisons,
-        plot=_plot(bench, judgement),
+        plot=plot(bench, judgement),
         traceback=errored.traceback if errored else "",
         captured=getattr(answer, "captured", ""),
         shrunk=shrunk,
@@ -80,17 +72,10 @@ def _comparisons(judgement: Judgement) -> tuple[Comparison, ...]:
     if not isinstance(answer, Answer):
         return ()
     others = judgement.peer.labelled(judgement.case) if judgement.peer is not None else {}
-    return (
-        tuple(
-            _comparison(name, got, judgement, others.get(name))
-            for name, got in answer.labelled(judgement.case).items()
-        )
-        if isinstance(truth, Enclosed)
-        else tuple(
-            Comparison(name, () if got is None else got.shape, got)
-            for name, got in answer.labelled(judgement.case).items()
-        )
-    )
+    named = answer.labelled(judgement.case).items()
+    if isinstance(truth, Enclosed):
+        return tuple(_comparison(name, got, judgement, others.get(name)) for name, got in named)
+    return tuple(Comparison(name, () if got is None else got.shape, got) for name, got in named)
 
 
 def _comparison(name: str, got: Array | None, judgement: Judgement, other: Array | None) -> Comparison:
@@ -102,7 +87,7 @@ def _comparison(name: str, got: Array | None, judgement: Judgement, other: Array
         shape=enclosure.shape,
         got=got,
         expected=tuple(decimal(t) for t in enclosure.truth),
-        radius=tuple(str(t.rad().str(3, radius=False)) for t in enclosure.truth),
+        radius=tuple(half_width(t) for t in enclosure.truth),
         budget=tuple(repr(b) for b in enclosure.budget),
         error_ulps=tuple(f"{u:.4g}" for u in compared.ulps) if compared else (),
         error_budgets=tuple(f"{r:.4g}" for r in compared.ratios) if compared else (),
@@ -120,52 +105,3 @@ def _checks(judgement: Judgement) -> tuple[Check, ...]:
         Check(name, tuple(decimal(t, 40) for t in e.truth), tuple(repr(b) for b in e.budget), *forms[name])
         for name, e in judgement.truth.arrays.items()
     )
-
-
-def _plot(bench: Bench, judgement: Judgement) -> Plot | None:
-    """The error of the worst element while the input element that it belongs to runs through a range."""
-    case = judgement.case
-    if judgement.argument not in judgement.compared or not judgement.argument.startswith(
-        ("gradient of ", "second-order")
-    ):
-        return None
-    name = judgement.argument.rpartition("gradient of ")[2]
-    number = next((n for n, i in enumerate(case.program.inputs) if i.name == name), None)
-    if number is None:
-        return None
-    worst = judgement.compared[judgement.argument].worst
-    start = case.inputs[number].numpy()
-    if not start.size:
-        return None
-    centre = float(start.reshape(-1)[worst])
-    width = 2.0 * max(abs(centre), 0.5)
-    xs, errors, budgets = [], [], []
-    for x in np.linspace(centre - width, centre + width, PLOTTED):
-        point = _plotted(bench, _moved(case, number, worst, float(x)), judgement.argument, worst)
-        if point is not None:
-            xs.append(repr(float(x)))
-            errors.append(f"{point[0]:.4g}")
-            budgets.append(f"{point[1]:.4g}")
-    return Plot(name, worst, tuple(xs), tuple(errors), tuple(budgets)) if len(xs) > 2 else None
-
-
-def _moved(case: Case, number: int, element: int, x: float) -> Case:
-    array = case.inputs[number].numpy()
-    array.reshape(-1)[element] = x
-    inputs = tuple(Array.of(array) if n == number else a for n, a in enumerate(case.inputs))
-    return msgspec.structs.replace(case, inputs=inputs)
-
-
-def _plotted(bench: Bench, case: Case, argument: str, element: int) -> tuple[float, float] | None:
-    truth = enclose(case)
-    answer: Any = bench.subject.judge(case, laws=False) if isinstance(truth, Enclosed) else None
-    if not isinstance(answer, Answer) or not isinstance(truth, Enclosed):
-        return None
-    got = answer.labelled(case).get(argument)
-    enclosure = truth.arrays[argument]
-    if got is None or got.shape != enclosure.shape:
-        return None
-    compared = compare(enclosure, got.numpy(), case.dtype)
-    error = compared.ulps[element]
-    unit = ulp(float(enclosure.truth[element].mid()), case.dtype)
-    return (error, enclosure.budget[element] / unit) if math.isfinite(error) else None

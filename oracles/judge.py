@@ -16,7 +16,6 @@ from oracles.records import Verdict
 from oracles.remote import Remote
 from oracles.truth import Enclosed, Unknown, enclose
 
-
 PATIENCE = 3
 """So many hung or deadly cases of an op show what there is to see; the rest of its cases are left out."""
 

@@ -18,7 +18,6 @@ from flint import arb, ctx
 
 from oracles.answers import labels
 from oracles.budget.accuracy import CORRECT, precision
-
 from oracles.budget.blocks import BLOCKS
 from oracles.budget.forms import variants
 from oracles.budget.rounded import Overflow, Rounded, Rounding

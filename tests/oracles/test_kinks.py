@@ -79,15 +79,20 @@ def step_max() -> Any:
     return Step("max", (Ref(0),), {"dim": 1}, outputs=2)
 
 
-def near_kink(dtype: str) -> Case:
-    """relu(a*3 - b) with 0.1*3 beside 0.3: mathematics is off the kink, and float32 may round across it."""
+def near_kink() -> Case:
+    """relu(a*3 - b) at a point where a*3 is a little more than b, and is b once it is rounded to float32."""
+    for tenths in range(1, 100):
+        a = np.float32(tenths / 10)
+        b = a * np.float32(3)
+        if float(b) < float(a) * 3:
+            break
     steps = [step("mul", 0, 3.0), step("sub", 2, 1), step("relu", 3)]
-    return case({"a": [0.1], "b": [0.29999998]}, steps, [[1.0]], dtype=dtype)
+    return case({"a": [float(a)], "b": [float(b)]}, steps, [[1.0]], dtype="float32")
 
 
 def test_rounding_may_take_the_other_side_of_a_kink() -> None:
     """Where rounding decides the branch, a subject on either side agrees, and one on neither differs."""
-    given = near_kink("float32")
+    given = near_kink()
     truth = enclose(given)
     assert isinstance(truth, Enclosed)
     assert truth.near_kink

@@ -108,7 +108,8 @@ def _verdict(found: Estimate, claimed: float, size: float) -> Verdict:
     ratio = repr(off / allowed) if allowed else "0.0"
     if off <= allowed:
         return Verdict("differences", "agrees", ratio=ratio)
-    said = f"along a direction the slope is {found.value:.9g} (error about {found.error:.1g}), the gradient says {claimed:.9g}"
+    slope = f"{found.value:.9g} (error about {found.error:.1g})"
+    said = f"along a direction the slope is {slope}, the gradient says {claimed:.9g}"
     return Verdict("differences", "differs", said, ratio)
 
 

@@ -49,11 +49,11 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_
 _decode = msgspec.json.Decoder(Started | Reply).decode
 
 
-class _Gone(Exception):  # noqa: N818 - it says what happened to the worker
+class _Gone(Exception):
     """The worker closed its end of the pipes."""
 
 
-class _Late(Exception):  # noqa: N818
+class _Late(Exception):
     """The worker did not answer in time."""
 
 

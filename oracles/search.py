@@ -54,7 +54,8 @@ class Unit:
 class Searched:
     """What a unit found: a record for each case, and the first accusation of each kind with its count.
 
-    `given_up` are ops whose cases were left out because too many before them hung or killed the subject. `interrupted` says that a KeyboardInterrupt ended it early.
+    `given_up` are ops whose cases were left out because too many before them hung or killed the subject.
+    `interrupted` says that a KeyboardInterrupt ended it early.
     """
 
     judged: list[Judged] = field(default_factory=list)
@@ -64,7 +65,7 @@ class Searched:
     interrupted: bool = False
 
 
-class _Found(Exception):  # noqa: N818 - it is what the search wants
+class _Found(Exception):
     """Raised to Hypothesis alone, so that it shrinks."""
 
 

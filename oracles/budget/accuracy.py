@@ -16,24 +16,31 @@ import numpy as np
 CORRECT = 1
 TRANSCENDENTAL = 8
 
+ELEMENTARY: dict[str, int] = {
+    "sqrt": CORRECT,
+    "exp": TRANSCENDENTAL,
+    "log": TRANSCENDENTAL,
+    "sin": TRANSCENDENTAL,
+    "cos": TRANSCENDENTAL,
+    "sinh": TRANSCENDENTAL,
+    "cosh": TRANSCENDENTAL,
+    "tanh": TRANSCENDENTAL,
+}
+"""Functions of one scalar, under SymPy's and Arb's name, that a library evaluates as one operation."""
+
 CLASSES: dict[str, int] = {
+    **ELEMENTARY,
     "add": CORRECT,
     "sub": CORRECT,
     "mul": CORRECT,
     "div": CORRECT,
     "reciprocal": CORRECT,
     "neg": 0,
-    "sqrt": CORRECT,
     "relu": 0,
-    "exp": TRANSCENDENTAL,
-    "log": TRANSCENDENTAL,
-    "tanh": TRANSCENDENTAL,
-    "sinh": TRANSCENDENTAL,
-    "cosh": TRANSCENDENTAL,
     "sigmoid": TRANSCENDENTAL,
     "pow": TRANSCENDENTAL,
 }
-"""Ops whose value is one elementary operation. Any other elementwise op is evaluated step by step from its meaning."""
+"""Ops whose value is one operation. Any other elementwise op is evaluated step by step from its meaning."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from oracles.exact.lowering import Derived, lower
 FORMS: dict[str, tuple[dict[str, str], ...]] = {
     "exp": ({"x": "y"},),
     "log": ({"x": "1/x"},),
+    "sqrt": ({"x": "1/(2*y)"},),
     "sigmoid": ({"x": "y*(1 - y)"},),
     "tanh": ({"x": "1 - y*y"}, {"x": "1/cosh(x)**2"}),
     "div": ({"a": "1/b", "b": "-(y/b)"}, {"a": "1/b", "b": "-(a/b**2)"}),

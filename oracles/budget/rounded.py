@@ -13,9 +13,9 @@ from typing import Any
 
 from flint import arb
 
-from oracles.budget.accuracy import CLASSES, CORRECT, Precision
+from oracles.budget.accuracy import CLASSES, CORRECT, ELEMENTARY, Precision
 from oracles.budget.forms import form
-from oracles.exact.lowering import HALF, Derived
+from oracles.exact.lowering import HALF, Derived, derive
 from oracles.exact.scalars import JUMP
 
 Pull = Callable[..., "Sequence[Rounded | None]"]
@@ -85,30 +85,6 @@ class Rounded:
     def __rpow__(self, base: Any) -> Rounded:
         return self.arena.power(self.arena.lift(base), self)
 
-    def exp(self) -> Rounded:
-        """e to this power."""
-        return self.arena.make(self.ball.exp(), CLASSES["exp"], (self,), lambda g, y, x: (g * y,))
-
-    def log(self) -> Rounded:
-        """The natural logarithm."""
-        return self.arena.make(self.ball.log(), CLASSES["log"], (self,), lambda g, y, x: (g / x,))
-
-    def sqrt(self) -> Rounded:
-        """The square root; its slope is taken from the rounded result, as libraries do."""
-        return self.arena.make(self.ball.sqrt(), CLASSES["sqrt"], (self,), lambda g, y, x: (g / (2 * y),))
-
-    def cosh(self) -> Rounded:
-        """The hyperbolic cosine."""
-        return self.arena.make(self.ball.cosh(), CLASSES["cosh"], (self,), lambda g, y, x: (g * x.sinh(),))
-
-    def sinh(self) -> Rounded:
-        """The hyperbolic sine."""
-        return self.arena.make(self.ball.sinh(), CLASSES["sinh"], (self,), lambda g, y, x: (g * x.cosh(),))
-
-    def tanh(self) -> Rounded:
-        """The hyperbolic tangent."""
-        return self.arena.make(self.ball.tanh(), CLASSES["tanh"], (self,), lambda g, y, x: (g * (1 - y * y),))
-
     def heaviside(self) -> Rounded:
         """The unit step: 0, 1, or both where rounding may reach the step. It has no slope of its own."""
         undecided = not (self.ball > 0 or self.ball < 0)
@@ -117,12 +93,25 @@ class Rounded:
         return Rounded(self.arena, ONE if self.ball.mid() > 0 else ZERO, False)
 
 
+def _elementary(name: str) -> Callable[[Rounded], Rounded]:
+    def apply(x: Rounded) -> Rounded:
+        return x.arena.call(name, derive(f"{name}(x)", ("x",)), x)
+
+    apply.__doc__ = f"{name} of this scalar, rounded once."
+    return apply
+
+
+for _name in ELEMENTARY:
+    setattr(Rounded, _name, _elementary(_name))
+
+
 class Rounding:
     """The algebra that programs are evaluated in when a budget is wanted.
 
     `recording` keeps how values came to be, which a further reverse sweep needs. `touched` counts the decisions that
-    rounding may take either way; a slope there is the likelier side's, or, when `wide`, all between both. `special` maps an op to an
-    evaluation in this algebra that stands in for its meaning, and `variant` chooses among the forms of its slopes.
+    rounding may take either way; a slope there is the likelier side's, or, when `wide`, all between both. `special`
+    maps an op to an evaluation in this algebra that stands in for its meaning, and `variant` chooses among the forms
+    of its slopes.
     """
 
     def __init__(
@@ -201,7 +190,7 @@ class Rounding:
 
     def call(self, op: str, f: Derived, *xs: Rounded) -> Rounded:
         """Apply an elementwise op: one rounding where it is elementary, else step by step from its meaning."""
-        if op not in CLASSES:
+        if op not in CLASSES or dict(f.fixed).get("alpha", 1) != 1:
             stepwise: Rounded = f.value(*xs)
             return stepwise
         if f.stepped:

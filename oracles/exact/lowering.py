@@ -52,8 +52,11 @@ def _asks(method: str) -> Callable[[Any], Any]:
     return lambda x: getattr(arb(x) if isinstance(x, int | float) else x, method)()
 
 
+ASKED = ("exp", "log", "sqrt", "sin", "cos", "sinh", "cosh", "tanh")
+"""Functions that both kinds of number have as methods of these names, which are SymPy's and Arb's."""
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    **{name: _asks(name) for name in ("exp", "log", "sqrt", "sin", "cos", "tanh", "sinh", "cosh")},
+    **{name: _asks(name) for name in ASKED},
     "Abs": abs,
     "Max": larger,
     "Heaviside": heaviside,

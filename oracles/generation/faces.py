@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from oracles.generation.steps import numeric_settings
 from oracles.program import Case, Dots, Int, NewAxis, Pick, Ref, Refs, Scalar, Step
 
 NUMBERS = ("negative", "zero", "ties", "kink", "large", "tiny")
@@ -48,6 +49,8 @@ def faces_of_op(op: str, public: Any) -> tuple[str, ...]:
         found.append("same twice")
     if op == "cat":
         found.append("mixed dtypes")
+    if numeric_settings(public):
+        found.append("settings")
     if op in REDUCES or op in ONE_DIM or op in SETTABLE:
         found += [
             f
@@ -113,7 +116,8 @@ def _repeats(case: Case) -> bool:
 
 def _away(step: Step) -> bool:
     settings = any(
-        step.settings.get(k, d) != d for k, d in (("keepdim", False), ("correction", 1), ("left", True))
+        step.settings.get(k, d) != d
+        for k, d in (("keepdim", False), ("correction", 1), ("left", True), ("alpha", 1))
     )
     return settings or any(isinstance(i, NewAxis | Dots) for i in step.index)
 

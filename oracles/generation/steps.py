@@ -17,30 +17,56 @@ from oracles.generation.values import NUMBERS, REALS
 from oracles.program import Dots, IndexItem, Int, NewAxis, Pick, Ref, Refs, Scalar, Setting, Slice
 
 Settings = dict[str, Setting]
+OPERATORS = {"add", "sub", "mul", "div"}
 EXPONENTS = (2, 3, 0.5, 1, -1, 2.5, 0, -2, 4)
 
 
-def elementwise(d: Drawing, op: str, facts: Any, arity: int) -> int:
-    """Any op with a scalar meaning, of one or two operands; the second may be a Python number."""
-    names = ("x",) if arity == 1 else ("a", "b")
+def elementwise(d: Drawing, op: str, public: Any) -> int:
+    """Any op with a scalar meaning, of one or two operands, one of which may be a Python number."""
+    names, facts = public.inputs, public.facts
     domains = [facts.domain.get(n, REALS) for n in names]
     kinks = [facts.kinks.get(n, ()) for n in names]
+    settings = _numbers(d, public)
     first = d.operand(domains[0], kinks[0])
-    if arity == 1:
-        return d.apply(op, Ref(first))
+    if len(names) == 1:
+        return d.apply(op, Ref(first), settings=settings)
     if d.face == "scalar":
-        number = Scalar.of(d.one_of(*(n for n in NUMBERS if domains[1][0] < n < domains[1][1])))
-        return d.apply(op, Ref(first), number)
+        return _with_number(d, op, first, domains, settings)
     second = d.partner(first, domains[1], kinks[1])
-    pair = (first, second) if d.face != "swapped" or not d.inside(second, domains[0]) else (second, first)
-    return d.apply(op, Ref(pair[0]), Ref(pair[1]))
+    return d.apply(op, Ref(first), Ref(second), settings=settings)
 
 
-def nonzero_divisor(d: Drawing, op: str, facts: Any, arity: int) -> int:
+def _numbers(d: Drawing, public: Any) -> Settings:
+    """Numeric settings away from their defaults, where the face is about settings."""
+    if d.face != "settings":
+        return {}
+    return {name: d.one_of(2.0, -0.5, 3.0) for name in numeric_settings(public)}
+
+
+def numeric_settings(public: Any) -> tuple[str, ...]:
+    """The settings of a function whose defaults are numbers: add's alpha."""
+    return tuple(
+        name
+        for name, default in public.settings.items()
+        if isinstance(default, int | float) and type(default) is not bool
+    )
+
+
+def _with_number(d: Drawing, op: str, tensor: int, domains: list[Any], settings: Settings) -> int:
+    """A tensor and a number, in this order or, where Python has an operator for the op, in the other."""
+    turned = op in OPERATORS and d.one_of(False, True) and d.inside(tensor, domains[1])
+    low, high = domains[0 if turned else 1]
+    number = Scalar.of(d.one_of(*(n for n in NUMBERS if low < n < high)))
+    return d.apply(op, number, Ref(tensor)) if turned else d.apply(op, Ref(tensor), number, settings=settings)
+
+
+def nonzero_divisor(d: Drawing, op: str, public: Any) -> int:
     """div: a divisor without zeros."""
     first = d.operand()
     if d.face == "scalar":
-        return d.apply(op, Ref(first), Scalar.of(d.one_of(*NUMBERS)))
+        turned = d.one_of(False, True) and not np.any(d.values[first] == 0)
+        number = Scalar.of(d.one_of(*NUMBERS))
+        return d.apply(op, number, Ref(first)) if turned else d.apply(op, Ref(first), number)
     second = d.partner(first)
     array = d.values[second]
     if np.any(array == 0):
@@ -52,7 +78,7 @@ def nonzero_divisor(d: Drawing, op: str, facts: Any, arity: int) -> int:
     return d.apply(op, Ref(first), Ref(second))
 
 
-def power(d: Drawing, op: str, facts: Any, arity: int) -> int:
+def power(d: Drawing, op: str, public: Any) -> int:
     """pow in its three overloads. A base of any sign has integer exponents; a drawn exponent has a positive base."""
     form = d.one_of("tensor, number", "tensor, tensor", "number, tensor")
     if form == "number, tensor":
@@ -66,7 +92,7 @@ def power(d: Drawing, op: str, facts: Any, arity: int) -> int:
     return d.apply(op, Ref(base), Scalar.of(exponent))
 
 
-def where(d: Drawing, op: str, facts: Any, arity: int) -> int:
+def where(d: Drawing, op: str, public: Any) -> int:
     """where: a drawn mask, and two operands, one of which may be a number."""
     first = d.operand()
     second = d.partner(first)
@@ -94,7 +120,7 @@ def some_dims(d: Drawing, ndim: int) -> int | tuple[int, ...]:
     return one_dim(d, ndim)
 
 
-def reduction(d: Drawing, op: str, facts: Any, arity: int) -> int:
+def reduction(d: Drawing, op: str, public: Any) -> int:
     """sum, mean, logsumexp: over everything, over one dimension, or over several."""
     x = d.operand(least=1 if d.face in ("tuple dim", "negative dim", "settings") else 0)
     shape = d.values[x].shape
@@ -108,7 +134,7 @@ def reduction(d: Drawing, op: str, facts: Any, arity: int) -> int:
     return d.apply(op, Ref(x), settings=settings)
 
 
-def std(d: Drawing, op: str, facts: Any, arity: int) -> int:
+def std(d: Drawing, op: str, public: Any) -> int:
     """std over lines that are long enough for the correction and not constant."""
     x = d.operand(least=0)
     settings: Settings = {}
@@ -137,7 +163,7 @@ def _ramp(shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
     return (np.arange(math.prod(shape)) % 5 * 0.7 - 1.1).reshape(shape)
 
 
-def maximum(d: Drawing, op: str, facts: Any, arity: int) -> int:
+def maximum(d: Drawing, op: str, public: Any) -> int:
     """max over everything, or along one dimension with its indices."""
     x = d.operand(least=1 if d.face in ("negative dim", "settings") else 0)
     if 0 in d.values[x].shape:
@@ -150,13 +176,13 @@ def maximum(d: Drawing, op: str, facts: Any, arity: int) -> int:
     return d.apply(op, Ref(x), settings=settings, outputs=2)
 
 
-def along(d: Drawing, op: str, facts: Any, arity: int) -> int:
+def along(d: Drawing, op: str, public: Any) -> int:
     """cumprod, softmax: along one dimension."""
     x = d.operand(least=1 if d.face == "negative dim" else 0)
     return d.apply(op, Ref(x), settings={"dim": one_dim(d, d.values[x].ndim)})
 
 
-def cat(d: Drawing, op: str, facts: Any, arity: int) -> int:
+def cat(d: Drawing, op: str, public: Any) -> int:
     """cat of one to three tensors, equal but along `dim`; perhaps the same one twice."""
     first = d.operand(least=1)
     shape = d.values[first].shape
@@ -169,7 +195,7 @@ def cat(d: Drawing, op: str, facts: Any, arity: int) -> int:
     return d.apply(op, Refs((first, *others)), settings={"dim": dim})
 
 
-def getitem(d: Drawing, op: str, facts: Any, arity: int) -> int:
+def getitem(d: Drawing, op: str, public: Any) -> int:
     """Basic indices, index arrays (with repeats), and masks."""
     x = d.operand(least=1)
     shape = d.values[x].shape
@@ -215,7 +241,7 @@ def _advanced(d: Drawing, op: str, x: int, shape: tuple[int, ...]) -> int:
     return d.apply(op, Ref(x), *(Ref(p) for p in picks), index=tuple(items))
 
 
-def reshape(d: Drawing, op: str, facts: Any, arity: int) -> int:
+def reshape(d: Drawing, op: str, public: Any) -> int:
     """Another shape for the same number of elements, perhaps with a -1."""
     x = d.operand()
     size, shape = d.values[x].size, d.values[x].shape
@@ -225,7 +251,7 @@ def reshape(d: Drawing, op: str, facts: Any, arity: int) -> int:
     return d.apply(op, Ref(x), settings={"shape": d.one_of(*options)})
 
 
-def transpose(d: Drawing, op: str, facts: Any, arity: int) -> int:
+def transpose(d: Drawing, op: str, public: Any) -> int:
     """Two dimensions swapped."""
     x = d.operand(least=1)
     ndim = d.values[x].ndim
@@ -234,7 +260,7 @@ def transpose(d: Drawing, op: str, facts: Any, arity: int) -> int:
     return d.apply(op, Ref(x), settings={"dim0": first, "dim1": second})
 
 
-def expand(d: Drawing, op: str, facts: Any, arity: int) -> int:
+def expand(d: Drawing, op: str, public: Any) -> int:
     """Axes of size 1 repeated, a new leading axis, or -1 to keep."""
     x = d.operand(most=2)
     shape = d.values[x].shape
@@ -243,7 +269,7 @@ def expand(d: Drawing, op: str, facts: Any, arity: int) -> int:
     return d.apply(op, Ref(x), settings={"size": lead + size})
 
 
-def matmul(d: Drawing, op: str, facts: Any, arity: int) -> int:
+def matmul(d: Drawing, op: str, public: Any) -> int:
     """Vectors, matrices and batches, with a batch axis that broadcasts."""
     a = d.operand(least=1)
     shape = d.values[a].shape
@@ -259,7 +285,7 @@ def matmul(d: Drawing, op: str, facts: Any, arity: int) -> int:
     return d.apply(op, Ref(a), Ref(d.new(d.one_of(*forms))))
 
 
-def solve(d: Drawing, op: str, facts: Any, arity: int) -> int:
+def solve(d: Drawing, op: str, public: Any) -> int:
     """Well-conditioned square systems: a drawn matrix with a strong diagonal, its rows shuffled so that pivots move."""
     n = 0 if d.face == "empty" else d.integer(1, 3)
     batch = (2,) if d.face == "bulk" else ()
@@ -274,7 +300,7 @@ def solve(d: Drawing, op: str, facts: Any, arity: int) -> int:
     return d.apply(op, Ref(a), Ref(d.new((*batch, *shape) if len(shape) == 2 else shape)), settings=settings)
 
 
-DRAWERS: dict[str, Callable[[Drawing, str, Any, int], int]] = {
+DRAWERS: dict[str, Callable[[Drawing, str, Any], int]] = {
     "cat": cat,
     "cumprod": along,
     "div": nonzero_divisor,
@@ -297,10 +323,9 @@ DRAWERS: dict[str, Callable[[Drawing, str, Any, int], int]] = {
 
 def draw_step(d: Drawing, op: str, public: Any) -> int:
     """Append one application of this op of the catalogue to the drawing; the number of its result."""
-    facts = public.facts
     drawer = DRAWERS.get(op)
     if drawer is None:
-        if not isinstance(facts.meaning, str):
+        if not isinstance(public.facts.meaning, str):
             raise LookupError(f"{op} is not elementwise and has no function in oracles/generation/steps.py")
         drawer = elementwise
-    return drawer(d, op, facts, len(public.inputs))
+    return drawer(d, op, public)

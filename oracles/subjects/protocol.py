@@ -18,11 +18,11 @@ class SubjectError(Exception):
     """A subject that cannot be used at all: the message says what is wrong with it and what to do."""
 
 
-class UnknownSubject(SubjectError):  # noqa: N818 - the name is the message
+class UnknownSubject(SubjectError):
     """No subject has this name."""
 
 
-class Lacking(Exception):  # noqa: N818 - not an error of the subject
+class Lacking(Exception):
     """The subject's library lacks what the case needs. `op` names the step, where one is to blame."""
 
     def __init__(self, reason: str, op: str = "") -> None:
@@ -31,7 +31,7 @@ class Lacking(Exception):  # noqa: N818 - not an error of the subject
         self.op = op
 
 
-class WrongAnswer(TypeError):  # noqa: N818 - the name is the message
+class WrongAnswer(TypeError):
     """The subject answered with something that is not an array; the message names the argument."""
 
 

@@ -18,7 +18,9 @@ from oracles.truth import Enclosed, enclose
 
 def step(op: str, *operands: int | float | Scalar, **settings: Any) -> Step:
     """One step; an int is a value's number, a float a Python number."""
-    given = tuple(Ref(o) if isinstance(o, int) else Scalar.of(o) if isinstance(o, float) else o for o in operands)
+    given = tuple(
+        Ref(o) if isinstance(o, int) else Scalar.of(o) if isinstance(o, float) else o for o in operands
+    )
     return Step(op, given, settings)
 
 

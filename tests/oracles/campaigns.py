@@ -39,7 +39,12 @@ class Ran:
 
 
 def plan(
-    subject: str, file: Path | None, ops: tuple[str, ...], examples: int, dtypes: tuple[str, ...] = ("float64",), **more: Any
+    subject: str,
+    file: Path | None,
+    ops: tuple[str, ...],
+    examples: int,
+    dtypes: tuple[str, ...] = ("float64",),
+    **more: Any,
 ) -> Plan:
     """A plan from seed 1 unless told otherwise."""
     given = {"seconds": None, "seed": 1, "jobs": 1, "command": "refgrad check ...", **more}

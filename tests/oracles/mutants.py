@@ -138,7 +138,11 @@ def uncast(ct: Any, meta: Any) -> Any:
 def doubled(g: Any, y: Any) -> Any:
     """exp's gradient in float64."""
     product = g * y
-    return product.astype(np.float64) if isinstance(product, np.ndarray) else shaping.to_copy(product, dtype=refgrad.float64)
+    return (
+        product.astype(np.float64)
+        if isinstance(product, np.ndarray)
+        else shaping.to_copy(product, dtype=refgrad.float64)
+    )
 
 
 def install_wrong_dtype() -> None:
@@ -208,7 +212,13 @@ WRONG = "wrong value"
 
 
 def one(
-    name: str, check: str, breaks: str, install: Callable[[], None], argument: str, error: str = WRONG, **more: Any
+    name: str,
+    check: str,
+    breaks: str,
+    install: Callable[[], None],
+    argument: str,
+    error: str = WRONG,
+    **more: Any,
 ) -> Mutant:
     """A mutant that causes one kind of finding."""
     return Mutant(name, check, breaks, install, frozenset({(argument, error)}), **more)
@@ -221,87 +231,243 @@ MUTANTS = {
         one("sub-sign", "sub", "sign", formula("sub", "b", lambda g: g), "b"),
         one("sub-none", "sub", "no gradient at all", formula("sub", "b", NO_GRADIENT), "b", "no gradient"),
         one("neg-sign", "neg", "sign", formula("neg", "x", lambda g: g), "x"),
-        one("relu-side", "relu", "wrong side of the mask", formula("relu", "x", lambda g, y: where(y > 0, 0.0, g)), "x"),
-        one("div-term", "div", "missing division", formula("div", "b", lambda g, a, b: -g * (a / b)), "b"),
-        one("div-millionth", "div", "factor 1 + 1e-6", formula("div", "a", lambda g, b: g / b * MILLIONTH), "a"),
         one(
-            "pow-factor", "pow", "missing factor",
-            formula("pow_scalar", "x", lambda g, x, exponent: g * arithmetic.pow_scalar(x, exponent=exponent - 1)), "a",
+            "relu-side",
+            "relu",
+            "wrong side of the mask",
+            formula("relu", "x", lambda g, y: where(y > 0, 0.0, g)),
+            "x",
+        ),
+        one("div-term", "div", "missing division", formula("div", "b", lambda g, a, b: -g * (a / b)), "b"),
+        one(
+            "div-millionth",
+            "div",
+            "factor 1 + 1e-6",
+            formula("div", "a", lambda g, b: g / b * MILLIONTH),
+            "a",
         ),
         one(
-            "pow-swapped", "pow", "swapped operands",
-            formula("pow", "exponent", lambda g, a, exponent, y: g * (y * log(exponent * exponent) / 2)), "exponent",
+            "pow-factor",
+            "pow",
+            "missing factor",
+            formula(
+                "pow_scalar", "x", lambda g, x, exponent: g * arithmetic.pow_scalar(x, exponent=exponent - 1)
+            ),
+            "a",
+        ),
+        one(
+            "pow-swapped",
+            "pow",
+            "swapped operands",
+            formula("pow", "exponent", lambda g, a, exponent, y: g * (y * log(exponent * exponent) / 2)),
+            "exponent",
         ),
         Mutant(
-            "pow-nan", "pow", "division by a zero base",
-            formula("pow_scalar", "x", lambda g, x, exponent, y: g * (exponent * y / x)), frozenset({("a", "nan")}),
+            "pow-nan",
+            "pow",
+            "division by a zero base",
+            formula("pow_scalar", "x", lambda g, x, exponent, y: g * (exponent * y / x)),
+            frozenset({("a", "nan")}),
         ),
         one(
-            "where-side", "where", "wrong side of the mask",
-            formula("where", "x", lambda g, condition: where(condition, 0.0, g)), "x",
+            "where-side",
+            "where",
+            "wrong side of the mask",
+            formula("where", "x", lambda g, condition: where(condition, 0.0, g)),
+            "x",
         ),
-        one("getitem-repeats", "getitem", "repeated indices lost", evaluation("index_backward", last_wins), "x"),
+        one(
+            "getitem-repeats",
+            "getitem",
+            "repeated indices lost",
+            evaluation("index_backward", last_wins),
+            "x",
+        ),
         one("getitem-place", "getitem", "wrong place", evaluation("select_backward", last_row), "x"),
-        one("matmul-millionth", "matmul", "factor 1 + 1e-6", formula("mm", "mat2", lambda g, a: mm(t(a), g) * MILLIONTH), "mat2",
+        one(
+            "matmul-millionth",
+            "matmul",
+            "factor 1 + 1e-6",
+            formula("mm", "mat2", lambda g, a: mm(t(a), g) * MILLIONTH),
+            "mat2",
             also=frozenset({("a", WRONG)}),  # a matrix times a batch is folded into the turned product
         ),
-        one("matmul-sign", "matmul", "sign, in one overload", formula("dot", "a", lambda g, tensor: -g * tensor), "a"),
         one(
-            "solve-sign", "linalg.solve", "sign",
-            formula("solve", "A", Joint("A", "B", formula=lambda g, A, LU, pivots, y, left, needs: wrong_solve(g, A, LU, pivots, y, left, needs))),
+            "matmul-sign",
+            "matmul",
+            "sign, in one overload",
+            formula("dot", "a", lambda g, tensor: -g * tensor),
+            "a",
+        ),
+        one(
+            "solve-sign",
+            "linalg.solve",
+            "sign",
+            formula(
+                "solve",
+                "A",
+                Joint(
+                    "A",
+                    "B",
+                    formula=lambda g, A, LU, pivots, y, left, needs: wrong_solve(
+                        g, A, LU, pivots, y, left, needs
+                    ),
+                ),
+            ),
             "A",
         ),
         one(
-            "solve-transpose", "linalg.solve", "missing transpose",
-            formula("solve", "B", Joint("A", "B", formula=lambda g, A, LU, pivots, y, left, needs: same_system(g, A, LU, pivots, y, left, needs))),
+            "solve-transpose",
+            "linalg.solve",
+            "missing transpose",
+            formula(
+                "solve",
+                "B",
+                Joint(
+                    "A",
+                    "B",
+                    formula=lambda g, A, LU, pivots, y, left, needs: same_system(
+                        g, A, LU, pivots, y, left, needs
+                    ),
+                ),
+            ),
             "B",
         ),
         one("reshape-order", "reshape", "order of elements", formula("view", "x", backwards), "x"),
-        one("transpose-order", "transpose", "wrong axis", formula("transpose", "x", lambda g, x_shape: shaping.view(g, shape=x_shape)), "x"),
+        one(
+            "transpose-order",
+            "transpose",
+            "wrong axis",
+            formula("transpose", "x", lambda g, x_shape: shaping.view(g, shape=x_shape)),
+            "x",
+        ),
         one("expand-broadcast", "expand", "un-broadcast, in the walk", install_walk("sum_to", first_of), "x"),
-        one("cat-offset", "cat", "offset of the pieces", formula("cat", "tensors", lambda g, tensors_shapes, dim: no_offset(g, tensors_shapes, dim)), "tensors"),
+        one(
+            "cat-offset",
+            "cat",
+            "offset of the pieces",
+            formula("cat", "tensors", lambda g, tensors_shapes, dim: no_offset(g, tensors_shapes, dim)),
+            "tensors",
+        ),
         one("sum-axis", "sum", "wrong axis", formula("sum_dim", "x", last_axis), "x"),
         one(
-            "mean-count", "mean", "missing division",
-            formula("mean_all", "x", lambda g, x_shape: shaping.expand(g, shape=x_shape)), "x",
+            "mean-count",
+            "mean",
+            "missing division",
+            formula("mean_all", "x", lambda g, x_shape: shaping.expand(g, shape=x_shape)),
+            "x",
         ),
         one("std-correction", "std", "wrong count", formula("std", "x", std_of_all), "x"),
         one(
-            "logsumexp-saved", "logsumexp", "wrong saved value",
-            formula("logsumexp", "x", lambda g, x, y, dim: restore(g, x.shape, dim) * exp(x - reductions.mean_dim(x, dim=dim, keepdim=True))), "x",
+            "logsumexp-saved",
+            "logsumexp",
+            "wrong saved value",
+            formula(
+                "logsumexp",
+                "x",
+                lambda g, x, y, dim: (
+                    restore(g, x.shape, dim) * exp(x - reductions.mean_dim(x, dim=dim, keepdim=True))
+                ),
+            ),
+            "x",
             also=frozenset({("x", "infinite")}),
         ),
         one("softmax-term", "softmax", "missing term", formula("softmax", "x", lambda g, y: y * g), "x"),
-        one("cumprod-end", "cumprod", "summed from the wrong end", formula("cumprod", "x", unflipped), "x", also=frozenset({("x", "nan")})),
         one(
-            "max-side", "max", "wrong side of the mask",
-            formula("max_all", "x", lambda g, x, y: where(reductions.tied(x, y), 0.0, g)), "x",
+            "cumprod-end",
+            "cumprod",
+            "summed from the wrong end",
+            formula("cumprod", "x", unflipped),
+            "x",
+            also=frozenset({("x", "nan")}),
+        ),
+        one(
+            "max-side",
+            "max",
+            "wrong side of the mask",
+            formula("max_all", "x", lambda g, x, y: where(reductions.tied(x, y), 0.0, g)),
+            "x",
         ),
         one("exp-saved", "exp", "wrong saved value", formula("exp", "x", lambda g, x: g * x), "x"),
-        one("exp-millionth", "exp", "factor 1 + 1e-6", formula("exp", "x", lambda g, y: g * y * MILLIONTH), "x"),
-        one("exp-unsteady", "exp", "another answer each time", formula("exp", "x", unsteady), "", "not repeatable", also=frozenset({("", "not linear")})),
-        one("exp-dtype", "exp", "wrong dtype of a gradient", install_wrong_dtype, "x", "wrong dtype", tags=frozenset({"float32"})),
-        one("log-inverse", "log", "inverse", formula("log", "x", lambda g, x: g * x), "x"),
-        one("log-writes", "log", "writes into its operand", formula("log", "x", scribbled), "", "changes its inputs"),
-        one("sigmoid-term", "sigmoid", "missing term", formula("sigmoid", "x", lambda g, y: g * y), "x"),
-        one("sigmoid-raises", "sigmoid", "raises for some shapes", formula("sigmoid", "x", refusing), "", "raises ValueError"),
         one(
-            "tanh-second", "tanh", "second order only: the output detached",
-            formula("tanh", "x", lambda g, y: g * (1 - detached(y) * detached(y))), "x", "no gradient at second order",
+            "exp-millionth",
+            "exp",
+            "factor 1 + 1e-6",
+            formula("exp", "x", lambda g, y: g * y * MILLIONTH),
+            "x",
+        ),
+        one(
+            "exp-unsteady",
+            "exp",
+            "another answer each time",
+            formula("exp", "x", unsteady),
+            "",
+            "not repeatable",
+            also=frozenset({("", "not linear")}),
+        ),
+        one(
+            "exp-dtype",
+            "exp",
+            "wrong dtype of a gradient",
+            install_wrong_dtype,
+            "x",
+            "wrong dtype",
+            tags=frozenset({"float32"}),
+        ),
+        one("log-inverse", "log", "inverse", formula("log", "x", lambda g, x: g * x), "x"),
+        one(
+            "log-writes",
+            "log",
+            "writes into its operand",
+            formula("log", "x", scribbled),
+            "",
+            "changes its inputs",
+        ),
+        one("sigmoid-term", "sigmoid", "missing term", formula("sigmoid", "x", lambda g, y: g * y), "x"),
+        one(
+            "sigmoid-raises",
+            "sigmoid",
+            "raises for some shapes",
+            formula("sigmoid", "x", refusing),
+            "",
+            "raises ValueError",
+        ),
+        one(
+            "tanh-second",
+            "tanh",
+            "second order only: the output detached",
+            formula("tanh", "x", lambda g, y: g * (1 - detached(y) * detached(y))),
+            "x",
+            "no gradient at second order",
             tags=frozenset({"second"}),
         ),
         one(
-            "mul-second", "mul", "second order only: the cotangent detached",
-            formula("mul", "a", lambda g, b: detached(g) * b), "cotangent", "wrong value at second order",
+            "mul-second",
+            "mul",
+            "second order only: the cotangent detached",
+            formula("mul", "a", lambda g, b: detached(g) * b),
+            "cotangent",
+            "wrong value at second order",
             also=frozenset({("cotangent", "no gradient at second order")}),
             tags=frozenset({"second"}),
         ),
         one("mul-swapped", "mul", "swapped operands", formula("mul", "a", lambda g, a: g * a), "a"),
-        one("mul-lost", "mul", "last contribution wins, in the walk", install_walk("_sum", forgetful_sum), "", WRONG, blame="walk", tags=frozenset({"walk"})),
+        one(
+            "mul-lost",
+            "mul",
+            "last contribution wins, in the walk",
+            install_walk("_sum", forgetful_sum),
+            "",
+            WRONG,
+            blame="walk",
+            tags=frozenset({"walk"}),
+        ),
         one("add-broadcast", "add", "un-broadcast, in the walk", install_walk("sum_to", first_of), "b"),
-        one("reciprocal-sign", "reciprocal", "sign", formula("reciprocal", "x", lambda g, y: g * (y * y)), "x"),
+        one(
+            "reciprocal-sign", "reciprocal", "sign", formula("reciprocal", "x", lambda g, y: g * (y * y)), "x"
+        ),
     )
-}  # fmt: skip
+}
 
 
 def install(*names: str) -> None:

@@ -161,7 +161,7 @@ def test_an_interrupt_keeps_what_was_found(
 
 def test_an_interrupt_where_records_are_taken(tmp_path: Path) -> None:
     """Ctrl-C in the consumer, given into the campaign, ends it with its footer."""
-    items = campaign(plan("mutant", mutant_file(tmp_path), ("exp", "log"), 200))
+    items: Any = campaign(plan("mutant", mutant_file(tmp_path), ("exp", "log"), 200))
     found = Ran()
     for item in items:
         found.take(item)
@@ -240,7 +240,9 @@ def test_replay_of_what_is_lacking_could_not_run(broken: tuple[Ran, Path], tmp_p
     """A subject that has lost the op has not fixed it."""
     finding = next(f for f in broken[0].findings if f.blame == "exp")
     file = tmp_path / "subject.py"
-    text = subject_text().replace('TorchLike("mutant", "refgrad")', 'TorchLike("mutant", "refgrad", ops={"exp": "gone"})')
+    text = subject_text().replace(
+        'TorchLike("mutant", "refgrad")', 'TorchLike("mutant", "refgrad", ops={"exp": "gone"})'
+    )
     file.write_text(text)
     lacking = replay(finding, file)
     assert lacking.status == "could not run"

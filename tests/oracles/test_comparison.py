@@ -66,7 +66,12 @@ def test_a_balls_own_width_excuses_no_more_than_itself() -> None:
 def test_the_hull_excuses_what_rounding_may_do() -> None:
     """Off the contract but inside the hull is elsewhere; outside the hull, or not finite, is a fault."""
     hull = [arb(0.5, 0.5)]
-    for got, fault, elsewhere in ((0.75, "", 1), (2.0, "wrong value", 0), (np.nan, "nan", 0), (np.inf, "infinite", 0)):
+    for got, fault, elsewhere in (
+        (0.75, "", 1),
+        (2.0, "wrong value", 0),
+        (np.nan, "nan", 0),
+        (np.inf, "infinite", 0),
+    ):
         compared = compare(enclosure([0.0], [0.0], hull), np.array([got]), "float64")
         assert (compared.fault, compared.elsewhere) == (fault, elsewhere)
 
@@ -78,7 +83,10 @@ def test_a_budget_as_large_as_the_answer_says_little() -> None:
     assert not compare(enclosure([0.0], [0.3]), np.array([0.0]), "float64").uninformative
 
 
-@pytest.mark.parametrize(("dtype", "eps"), [("float64", 2.0**-52), ("float32", 2.0**-23), ("float16", 2.0**-10), ("bfloat16", 2.0**-7)])
+@pytest.mark.parametrize(
+    ("dtype", "eps"),
+    [("float64", 2.0**-52), ("float32", 2.0**-23), ("float16", 2.0**-10), ("bfloat16", 2.0**-7)],
+)
 def test_ulps_are_the_dtypes(dtype: str, eps: float) -> None:
     """The distance between neighbours at 1, at 2 and just below 1, in each dtype."""
     assert ulp(1.0, dtype) == eps

@@ -92,7 +92,10 @@ def test_a_wrong_output_is_blamed_before_the_gradients_it_spoils() -> None:
     """Where output and gradients are wrong, the output is the argument; else the first gradient that is wrong."""
     both = msgspec.structs.replace(right_answer(product()), outputs=(Array.of(X),))
     assert judged(product(), with_gradient(both, X)).argument == "output 0"
-    assert judged(product(), with_gradient(with_gradient(right_answer(product()), X), X, 1)).argument == "gradient of x"
+    assert (
+        judged(product(), with_gradient(with_gradient(right_answer(product()), X), X, 1)).argument
+        == "gradient of x"
+    )
 
 
 @pytest.mark.parametrize(
@@ -163,7 +166,10 @@ def test_an_uninformative_budget_is_its_own_outcome() -> None:
     steps = [step("add", 0, 1000.0), step("sub", 1, 1000.0), step("mul", 2, 2), step("mul", 3, 2)]
     given = case({"x": [0.5]}, steps, [[1.0]], dtype="bfloat16")
     assert judged(given, right_answer(given)).verdicts[0].outcome == "uninformative"
-    assert judged(msgspec.structs.replace(given, dtype="float64"), right_answer(given)).verdicts[0].outcome == "agrees"
+    assert (
+        judged(msgspec.structs.replace(given, dtype="float64"), right_answer(given)).verdicts[0].outcome
+        == "agrees"
+    )
     empty = case({"x": np.zeros((0, 2))}, [step("exp", 0)], [np.zeros((0, 2))])
     assert judged(empty, right_answer(empty)).verdicts[0].outcome == "uninformative"
 
@@ -181,9 +187,16 @@ def test_laws_speak_where_there_is_no_truth() -> None:
 def test_the_first_broken_law_is_named() -> None:
     """A wrong shape is told before anything else that is wrong."""
     given = product()
-    answer = msgspec.structs.replace(with_gradient(right_answer(given), X[:2]), repeated=False, changed=("x",))
+    answer = msgspec.structs.replace(
+        with_gradient(right_answer(given), X[:2]), repeated=False, changed=("x",)
+    )
     verdict, fault, argument, shapes_right = judge_by_laws(given, answer)
-    assert (verdict.outcome, fault, argument, shapes_right) == ("differs", "wrong shape", "gradient of x", False)
+    assert (verdict.outcome, fault, argument, shapes_right) == (
+        "differs",
+        "wrong shape",
+        "gradient of x",
+        False,
+    )
     assert "(2,), not (3,)" in verdict.reason
 
 
@@ -203,7 +216,12 @@ def test_pytorch_is_another_judge(name: str) -> None:
     """PyTorch's answer is compared apart, accuses nobody, and its absence is not agreement."""
     peer, outcome = PEERS[name]
     found = judged(product(), right_answer, peer, witnesses=True)
-    assert outcomes(found) == {"exact": "agrees", "pytorch": outcome, "differences": "agrees", "laws": "agrees"}
+    assert outcomes(found) == {
+        "exact": "agrees",
+        "pytorch": outcome,
+        "differences": "agrees",
+        "laws": "agrees",
+    }
     assert found.fault == ""
 
 
@@ -211,7 +229,12 @@ def test_pytorch_without_a_truth() -> None:
     """Where there is no budget the same bits agree, and others cannot be weighed."""
     given = case({"x": -1.0}, [step("log", 0)], [1.0])
     nan, one, two = ((Array.of(np.array(v)),) for v in (np.nan, 1.0, 2.0))
-    for mine, theirs, outcome in ((nan, nan, "agrees"), (one, one, "agrees"), (one, two, "cannot tell"), (one, nan, "differs")):
+    for mine, theirs, outcome in (
+        (nan, nan, "agrees"),
+        (one, one, "agrees"),
+        (one, two, "cannot tell"),
+        (one, nan, "differs"),
+    ):
         found = judged(given, Answer(mine, mine), Answer(theirs, theirs), witnesses=True)
         assert outcomes(found)["pytorch"] == outcome
 

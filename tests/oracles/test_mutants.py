@@ -50,9 +50,13 @@ def script_code(script: str, folder: Path, *mutants: str) -> int:
     path = folder / "finding.py"
     path.write_text(script)
     runner = folder / "runner.py"
-    runner.write_text(f"{subject_text(*mutants)}\nimport runpy\nrunpy.run_path({str(path)!r}, run_name='__main__')\n")
+    runner.write_text(
+        f"{subject_text(*mutants)}\nimport runpy\nrunpy.run_path({str(path)!r}, run_name='__main__')\n"
+    )
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, str(runner)], env=env, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, str(runner)], env=env, capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode in (0, 1), done.stdout + done.stderr
     return done.returncode
 
@@ -111,11 +115,19 @@ def test_two_mutants_are_two_findings(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", COMMANDED)
 def test_the_command_finds_it(name: str, tmp_path: Path) -> None:
     """`refgrad check` on a mutant exits with 1 within a minute, and its run blames what the mutant declares."""
-    pytest.importorskip("typer")
+    read_run = pytest.importorskip("reports.stream").read_run
     mutant = MUTANTS[name]
     file, out = tmp_path / "subject.py", tmp_path / "out"
     file.write_text(subject_text(name))
-    command = [sys.executable, "-c", "from reports.cli import main; main()", "check", "mutant", "--subject-file", str(file)]
+    command = [
+        sys.executable,
+        "-c",
+        "from reports.cli import main; main()",
+        "check",
+        "mutant",
+        "--subject-file",
+        str(file),
+    ]
     command += ["--ops", mutant.check, "--seed", "1", "--examples", "60", "--out", str(out)]
     began = time.monotonic()
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
@@ -123,4 +135,8 @@ def test_the_command_finds_it(name: str, tmp_path: Path) -> None:
     print(f"{name}: the command took {took:.1f} s")
     assert done.returncode == 1, done.stdout + done.stderr
     assert took < 60
-    assert mutant.blamed in (out / "run.jsonl").read_text()
+    run = read_run(out / "run.jsonl")
+    kinds = {(f.blame, f.argument, f.error) for f in run.findings}
+    assert {(mutant.blamed, *k) for k in mutant.kinds} <= kinds
+    assert wrongly_blamed(mutant, kinds) == set()
+    assert all(len(f.case.program.steps) <= 2 for f in run.findings)

@@ -12,7 +12,6 @@ from functools import cache
 from typing import Any
 
 import mpmath
-import numpy as np
 import sympy
 
 import refgrad
@@ -144,12 +143,16 @@ def derivatives(case: Case, most: int = 1500) -> Derivatives:
     if case.order == 2:
         weighted = sympy.Add(*(w * d for w, d in zip(ws, first, strict=True)))
         _small(weighted, 4 * most)
-        _share(found, labels(case, "seconds"), [x.size for x in leaves], [sympy.diff(weighted, x) for x in xs])
+        _share(
+            found, labels(case, "seconds"), [x.size for x in leaves], [sympy.diff(weighted, x) for x in xs]
+        )
         by_cotangent = [sympy.diff(weighted, c) for c in cs]
         _share(found, labels(case, "second_cotangents"), [o.size for o in outputs], by_cotangent)
     symbols = [*xs, *cs, *ws]
     names = [(name, len(rows)) for name, rows in found.items()]
-    together = sympy.lambdify(symbols, [e for rows in found.values() for e in rows], [STEPS, "mpmath"], cse=True)
+    together = sympy.lambdify(
+        symbols, [e for rows in found.values() for e in rows], [STEPS, "mpmath"], cse=True
+    )
     return Derivatives({"": [together, names]})
 
 
@@ -158,7 +161,9 @@ def _small(expression: sympy.Expr, most: int) -> None:
         raise Large
 
 
-def _share(found: dict[str, list[Any]], names: Sequence[str], sizes: Sequence[int], rows: Sequence[Any]) -> None:
+def _share(
+    found: dict[str, list[Any]], names: Sequence[str], sizes: Sequence[int], rows: Sequence[Any]
+) -> None:
     start = 0
     for name, size in zip(names, sizes, strict=True):
         found[name] = list(rows[start : start + size])

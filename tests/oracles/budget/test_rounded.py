@@ -18,7 +18,7 @@ from oracles.generation.programs import alone, cases
 from oracles.program import Case
 from oracles.truth import Enclosed, enclose
 
-from ..building import case, drawn, step
+from ..building import case, drawn, step  # noqa: TID252
 
 Array = np.ndarray[Any, Any]
 
@@ -39,7 +39,11 @@ def softmax(x: Array, dim: int) -> Array:
 
 def axes_of(x: Array, dim: Any) -> tuple[int, ...]:
     """The axes of a reduction."""
-    return tuple(range(x.ndim)) if dim is None else tuple(d % max(x.ndim, 1) for d in np.atleast_1d(dim))[: x.ndim]
+    return (
+        tuple(range(x.ndim))
+        if dim is None
+        else tuple(d % max(x.ndim, 1) for d in np.atleast_1d(dim))[: x.ndim]
+    )
 
 
 def spread(g: Array, x: Array, dim: Any) -> Array:
@@ -114,7 +118,9 @@ STRAIGHT: dict[str, Callable[..., Any]] = {
     "matmul": matmul_back,
     "sum": lambda g, x, dim=None, keepdim=False: spread(g, x, dim),
     "mean": mean_back,
-    "softmax": lambda g, x, dim: softmax(x, dim) * (g - (g * softmax(x, dim)).sum(axis=dim if x.ndim else None, keepdims=bool(x.ndim))),
+    "softmax": lambda g, x, dim: (
+        softmax(x, dim) * (g - (g * softmax(x, dim)).sum(axis=dim if x.ndim else None, keepdims=bool(x.ndim)))
+    ),
     "logsumexp": logsumexp_back,
     "std": std_back,
     "cumprod": cumprod_back,

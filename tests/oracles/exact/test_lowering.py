@@ -6,7 +6,18 @@ import pytest
 import sympy
 from flint import arb
 
-from oracles.exact.lowering import FUNCTIONS, HALF, Derived, LoweringError, dirac, exactly, heaviside, larger, lower, sign
+from oracles.exact.lowering import (
+    FUNCTIONS,
+    HALF,
+    Derived,
+    LoweringError,
+    dirac,
+    exactly,
+    heaviside,
+    larger,
+    lower,
+    sign,
+)
 
 X = sympy.Symbol("x", real=True)
 
@@ -30,7 +41,9 @@ def test_functions_are_those_of_their_names(name: str) -> None:
 
 def test_a_function_without_lowering_is_an_error() -> None:
     """A function that nobody has lowered is refused by name, when the op is derived."""
-    with pytest.raises(LoweringError, match=r"zeta\(\.\.\.\) has no lowering; add it to oracles/exact/lowering.py"):
+    with pytest.raises(
+        LoweringError, match=r"zeta\(\.\.\.\) has no lowering; add it to oracles/exact/lowering.py"
+    ):
         lower(sympy.zeta(X), (X,))
     with pytest.raises(LoweringError, match="gamma"):
         Derived("gamma(x)", ("x",), ())

@@ -17,7 +17,7 @@ from oracles.generation.programs import alone, cases
 from oracles.program import Program, Step
 from oracles.truth import Enclosed, enclose
 
-from ..building import case, drawn, step
+from ..building import case, drawn, step  # noqa: TID252
 
 
 @pytest.mark.parametrize("op", refgrad.catalogue())
@@ -59,7 +59,9 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         structure.matmul(algebra, a, b)
 
 
-@pytest.mark.parametrize("index", [(0, slice(None), 1), (..., 1), (None, slice(1, None)), (slice(None), 0, None)])
+@pytest.mark.parametrize(
+    "index", [(0, slice(None), 1), (..., 1), (None, slice(1, None)), (slice(None), 0, None)]
+)
 def test_basic_indices_are_numpys(index: Any) -> None:
     """Integers, slices, dots and new axes pick the elements that NumPy picks."""
     x = np.arange(24).reshape(2, 3, 4)
@@ -81,7 +83,9 @@ def test_a_vector_and_a_batch_of_vectors_are_told_apart() -> None:
     A = rng.integers(-3, 4, (2, 3, 3)) + 7.0 * np.eye(3)
     for shape in ((3,), (2, 3), (2, 3, 2)):
         B = rng.integers(-3, 4, shape).astype(float)
-        one = case({"A": A, "B": B}, [step("linalg.solve", 0, 1)], [np.ones((2, 3) if len(shape) < 3 else shape)])
+        one = case(
+            {"A": A, "B": B}, [step("linalg.solve", 0, 1)], [np.ones((2, 3) if len(shape) < 3 else shape)]
+        )
         found = enclose(one)
         assert isinstance(found, Enclosed)
         output = found.arrays["output 0"]
@@ -96,7 +100,9 @@ def test_a_missing_meaning_says_where_to_write_it() -> None:
     class Declared:
         facts = refgrad.catalogue()["reshape"].facts
 
-    with pytest.raises(NoMeaning, match=r"nothing has no meaning: .*Facts\(meaning\).*oracles/exact/structure.py"):
+    with pytest.raises(
+        NoMeaning, match=r"nothing has no meaning: .*Facts\(meaning\).*oracles/exact/structure.py"
+    ):
         apply("nothing", Declared(), Truth(1), [], {})
     program = Program((), (Step("frobnicate", ()),), ())
     with pytest.raises(NoMeaning, match="frobnicate is not in the catalogue"):

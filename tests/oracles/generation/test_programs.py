@@ -20,15 +20,19 @@ from oracles.program import Case, ProgramError, decode_case
 from oracles.search import POINTS
 from oracles.truth import Enclosed, enclose
 
-from ..building import drawn
-from ..campaigns import plan
+from ..building import drawn  # noqa: TID252
+from ..campaigns import plan  # noqa: TID252
 
 OPS = tuple(refgrad.catalogue())
 
 
 def first_hundred(op: str, start: int) -> list[Case]:
     """The cases of the first hundred programs that a campaign over this op draws."""
-    samples = [s for u in units(plan("refgrad", None, (op,), 100, seed=start)) for s in drawn(u.strategy(), u.examples, u.seed)]
+    samples = [
+        s
+        for u in units(plan("refgrad", None, (op,), 100, seed=start))
+        for s in drawn(u.strategy(), u.examples, u.seed)
+    ]
     assert len(samples) <= 100
     return [c for s in samples for c in cases(s, ("float64",), POINTS)]
 
@@ -108,7 +112,9 @@ def test_composed_programs_are_rarely_rejected(rejected: list[int]) -> None:
     """Of the draws of composed programs, under a tenth is thrown away, and most of the rest has a truth."""
     assert len(drawn(composed(OPS), 200, 3)) > 100
     assert len(rejected) < 20
-    judged = [isinstance(enclose(next(cases(s, ("float64",)))), Enclosed) for s in drawn(composed(OPS), 60, 2)]
+    judged = [
+        isinstance(enclose(next(cases(s, ("float64",)))), Enclosed) for s in drawn(composed(OPS), 60, 2)
+    ]
     assert np.mean(judged) > 0.9
 
 

@@ -85,24 +85,18 @@ class Rounded:
     def __rpow__(self, base: Any) -> Rounded:
         return self.arena.power(self.arena.lift(base), self)
 
+    def __getattr__(self, name: str) -> Callable[[], Rounded]:
+        """An elementary function as a method, `x.exp()`: what an expression asks of its numbers."""
+        if name not in ELEMENTARY:
+            raise AttributeError(f"{name} is no elementary function; see oracles/budget/accuracy.py")
+        return lambda: self.arena.call(name, derive(f"{name}(x)", ("x",)), self)
+
     def heaviside(self) -> Rounded:
         """The unit step: 0, 1, or both where rounding may reach the step. It has no slope of its own."""
         undecided = not (self.ball > 0 or self.ball < 0)
         if undecided and self.arena.wide:
             return Rounded(self.arena, HALF, False)
         return Rounded(self.arena, ONE if self.ball.mid() > 0 else ZERO, False)
-
-
-def _elementary(name: str) -> Callable[[Rounded], Rounded]:
-    def apply(x: Rounded) -> Rounded:
-        return x.arena.call(name, derive(f"{name}(x)", ("x",)), x)
-
-    apply.__doc__ = f"{name} of this scalar, rounded once."
-    return apply
-
-
-for _name in ELEMENTARY:
-    setattr(Rounded, _name, _elementary(_name))
 
 
 class Rounding:

@@ -40,7 +40,7 @@ def alone(draw: Any, op: str, face: str) -> Sample:
     leaning = draw(st.sampled_from(("plain", face, face, face, face)))
     d = Drawing(draw, leaning)
     result = draw_step(d, op, refgrad.catalogue()[op])
-    return _sample(draw, d.finish(result), leaning)
+    return _sample(draw, d.finish(result, *d.also), leaning)
 
 
 @st.composite

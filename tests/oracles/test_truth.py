@@ -202,13 +202,22 @@ def test_possible_overflow_has_no_budget() -> None:
     assert isinstance(enclose(case(given, [step("exp", 0)], [1.0])), Enclosed)
 
 
-BLOCKS = {"softmax": {"dim": 0}, "logsumexp": {"dim": 0}, "std": {}, "cumprod": {"dim": 0}}
+BLOCKS: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(("softmax", "logsumexp", "cumprod", "log_softmax"), {"dim": 0}),
+    **dict.fromkeys(("std", "var", "prod", "linalg.vector_norm", "linalg.inv", "linalg.det"), {}),
+    **dict.fromkeys(("nn.functional.gelu", "nn.functional.silu"), {}),
+}
 
 
 def block_case(op: str, dtype: str = "float64", order: int = 1) -> Case:
     """Three numbers through one op that is modelled as a block."""
     x = np.array([0.5, -1.25, 2.0])
-    ones = [2.0, -1.0, 0.5] if op in ("softmax", "cumprod") else 2.0
+    ones: Any = [2.0, -1.0, 0.5] if op.startswith("nn") or op in ("softmax", "cumprod", "log_softmax") else 2.0
+    if op in ("linalg.inv", "linalg.det"):
+        x, ones = (
+            np.array([[0.5, -1.25], [2.0, 3.0]]),
+            [[2.0, -1.0], [0.5, 3.0]] if op == "linalg.inv" else 2.0,
+        )
     return case(
         {"x": x}, [step(op, 0, **BLOCKS[op])], [ones], dtype=dtype, order=order, seconds=[x + 1][: order - 1]
     )

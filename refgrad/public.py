@@ -173,7 +173,7 @@ def sizes(given: tuple[Any, ...], function: str = "", name: str = "", named: Any
             raise TypeError(f"{function}() got multiple values for argument '{name}'")
         given = (named,)
     elif function and not given:
-        raise TypeError(f"{function}() missing 1 required positional arguments: \"{name}\"")
+        raise TypeError(f'{function}() missing 1 required positional arguments: "{name}"')
     if len(given) == 1 and isinstance(given[0], tuple | list):
         given = tuple(given[0])
     return tuple(int(n) for n in given)

@@ -30,9 +30,12 @@ SETTABLE = {"sum", "mean", "std", "logsumexp", "max", "getitem", "linalg.solve"}
 def faces_of_op(op: str, public: Any) -> tuple[str, ...]:
     """The faces that this op has, plain first."""
     facts = public.facts
-    positive = any(low >= 0 for low, _ in facts.domain.values())
+    positive = all(facts.domain.get(name, (-1.0,))[0] >= 0 for name in public.inputs)
+    nonzero = all(
+        facts.domain.get(name, (-1.0,))[0] >= 0 or 0 in facts.poles.get(name, ()) for name in public.inputs
+    )
     found = ["plain"]
-    found += [f for f in NUMBERS if not (f in ("negative", "zero") and positive)]
+    found += [f for f in NUMBERS if not (f == "negative" and positive) and not (f == "zero" and nonzero)]
     if not facts.kinks:
         found.remove("kink")
     if op not in ("max", "relu"):

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from oracles.generation.drawing import Drawing
-from oracles.generation.values import NUMBERS, REALS
+import refgrad
+from oracles.generation.drawing import HUGE, Drawing
+from oracles.generation.values import NUMBERS, REALS, draw_array, holds, table
 from oracles.program import Dots, IndexItem, Int, NewAxis, Pick, Ref, Refs, Scalar, Setting, Slice
 
 Settings = dict[str, Setting]
@@ -24,16 +25,27 @@ EXPONENTS = (2, 3, 0.5, 1, -1, 2.5, 0, -2, 4)
 def elementwise(d: Drawing, op: str, public: Any) -> int:
     """Any op with a scalar meaning, of one or two operands, one of which may be a Python number."""
     names, facts = public.inputs, public.facts
-    domains = [facts.domain.get(n, REALS) for n in names]
+    domains = [(*facts.domain.get(n, REALS), *facts.poles.get(n, ())) for n in names]
     kinks = [facts.kinks.get(n, ()) for n in names]
     settings = _numbers(d, public)
-    first = d.operand(domains[0], kinks[0])
     if len(names) == 1:
-        return d.apply(op, Ref(first), settings=settings)
+        return d.apply(op, Ref(_argument(d, op, public, domains[0], kinks[0])), settings=settings)
+    first = d.operand(domains[0], kinks[0])
     if d.face == "scalar":
         return _with_number(d, op, first, domains, settings)
     second = d.partner(first, domains[1], kinks[1])
     return d.apply(op, Ref(first), Ref(second), settings=settings)
+
+
+def _argument(d: Drawing, op: str, public: Any, domain: Any, kinks: tuple[float, ...]) -> int:
+    """The operand of a function of one: not so large that the result overflows."""
+    if d.face != "large" or d.steps:
+        return d.operand(domain, kinks)
+    numbers = np.array(table("large", domain))
+    with np.errstate(all="ignore"):
+        results = public.function(refgrad.tensor(numbers)).numpy()
+    finite = tuple(float(n) for n, y in zip(numbers, results, strict=True) if abs(y) < HUGE)
+    return d.given(draw_array(d.draw, d.shape(), finite), domain)
 
 
 def _numbers(d: Drawing, public: Any) -> Settings:
@@ -55,27 +67,8 @@ def numeric_settings(public: Any) -> tuple[str, ...]:
 def _with_number(d: Drawing, op: str, tensor: int, domains: list[Any], settings: Settings) -> int:
     """A tensor and a number, in this order or, where Python has an operator for the op, in the other."""
     turned = op in OPERATORS and d.one_of(False, True) and d.inside(tensor, domains[1])
-    low, high = domains[0 if turned else 1]
-    number = Scalar.of(d.one_of(*(n for n in NUMBERS if low < n < high)))
+    number = Scalar.of(d.one_of(*(n for n in NUMBERS if holds(domains[0 if turned else 1], n))))
     return d.apply(op, number, Ref(tensor)) if turned else d.apply(op, Ref(tensor), number, settings=settings)
-
-
-def nonzero_divisor(d: Drawing, op: str, public: Any) -> int:
-    """div: a divisor without zeros."""
-    first = d.operand()
-    if d.face == "scalar":
-        turned = d.one_of(False, True) and not np.any(d.values[first] == 0)
-        number = Scalar.of(d.one_of(*NUMBERS))
-        return d.apply(op, number, Ref(first)) if turned else d.apply(op, Ref(first), number)
-    second = d.partner(first)
-    array = d.values[second]
-    if np.any(array == 0):
-        second = (
-            d.given(np.where(array == 0, 1.0, array))
-            if second in d.inputs
-            else d.new(array.shape, (0, np.inf))
-        )
-    return d.apply(op, Ref(first), Ref(second))
 
 
 def power(d: Drawing, op: str, public: Any) -> int:
@@ -303,7 +296,6 @@ def solve(d: Drawing, op: str, public: Any) -> int:
 DRAWERS: dict[str, Callable[[Drawing, str, Any], int]] = {
     "cat": cat,
     "cumprod": along,
-    "div": nonzero_divisor,
     "expand": expand,
     "getitem": getitem,
     "linalg.solve": solve,

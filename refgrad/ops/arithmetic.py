@@ -39,7 +39,7 @@ def mul(a: Array, b: Array) -> Any:
 
 
 @op(
-    Facts("a/b", domain={"b": (0, inf)}),
+    Facts("a/b", poles={"b": (0,)}),
     a=lambda g, b: g / b,
     b=lambda g, a, b: -g * ((a / b) / b),  # not a/(b*b): b*b may overflow
 )
@@ -47,7 +47,7 @@ def div(a: Array, b: Array) -> Any:
     return np.true_divide(a, b)
 
 
-@op(Facts("1/x", domain={"x": (0, inf)}), x=lambda g, y: -g * (y * y))
+@op(Facts("1/x", poles={"x": (0,)}), x=lambda g, y: -g * (y * y))
 def reciprocal(x: Array) -> Any:
     return np.reciprocal(x)
 

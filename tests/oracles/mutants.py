@@ -451,7 +451,14 @@ MUTANTS = {
             also=frozenset({("cotangent", "no gradient at second order")}),
             tags=frozenset({"second"}),
         ),
-        one("mul-swapped", "mul", "swapped operands", formula("mul", "a", lambda g, a: g * a), "a"),
+        one(
+            "mul-swapped",
+            "mul",
+            "swapped operands",
+            formula("mul", "a", lambda g, a: g * a),
+            "a",
+            also=frozenset({("b", WRONG)}),  # of a number times a tensor, the tensor is the engine's a
+        ),
         one(
             "mul-lost",
             "mul",

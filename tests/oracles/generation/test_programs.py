@@ -124,7 +124,7 @@ def test_composed_programs_feed_their_steps() -> None:
     assert {len(p.steps) for p in made} >= {1, 2, 3, 4, 5}
     assert len({s.op for p in made for s in p.steps}) > len(OPS) // 2
     fed = [any(r >= len(p.inputs) for s in p.steps for r in s.refs()) for p in made if len(p.steps) > 1]
-    assert np.mean(fed) > 0.8
+    assert np.mean(fed) > 0.6
 
 
 def test_further_points_stay_in_their_domains() -> None:

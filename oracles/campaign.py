@@ -17,8 +17,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
+
 import refgrad
-from oracles.blame import Accusation, Kind, accuse
+from oracles.blame import Accusation, Kind, accuse, finding_id, first_order
 from oracles.findings import finding
 from oracles.generation.faces import faces_of_op
 from oracles.judge import PATIENCE, Bench
@@ -267,6 +269,7 @@ class _Tally:
         while not self.stop.is_set():
             pieces = units(self.plan, round_)
             for number, (unit, result) in enumerate(crew.searched(pieces)):
+                self._fold(result)
                 yield from result.judged
                 self._count(result)
                 yield from self._new(crew, unit, result)
@@ -277,6 +280,18 @@ class _Tally:
             round_ += 1
             if self.plan.seconds is None:
                 return
+
+    def _fold(self, result: Searched) -> None:
+        """Count second-order accusations of what is wrong at first order already with those; one fault, one finding."""
+        renamed = {}
+        for kind in list(result.accused):
+            first = first_order(kind)
+            if first is not None and (first in self.kinds or first in result.accused):
+                renamed[finding_id(self.plan.subject, kind)] = finding_id(self.plan.subject, first)
+                del result.accused[kind]
+        result.judged = [
+            msgspec.structs.replace(j, finding=renamed.get(j.finding, j.finding)) for j in result.judged
+        ]
 
     def _count(self, result: Searched) -> None:
         self.cases += len(result.judged)

@@ -120,6 +120,31 @@ def _centred(arena: Rounding, run: Run) -> list[Rounded]:
     return [x - mean for x in run]
 
 
+def solve(arena: Rounding, A: Objects, B: Objects, *, left: bool = True) -> list[Objects]:
+    """Elimination; back: through the same factors, or, in a variant, by a new elimination of the transpose.
+
+    PyTorch reuses the factors for a first gradient and solves anew where the gradient is itself recorded; HIPS
+    autograd always solves anew. The pivots, and so the roundings, are others then.
+    """
+    return structure.solve(arena, A, B, left=left, one=_solved_anew if arena.variant else None)
+
+
+def _solved_anew(arena: Rounding, A: Objects, B: Objects) -> Objects:
+    with arena.silent():
+        values = structure.eliminated(arena, A, B)
+
+    def pull(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> list[Rounded | None]:
+        zero = arena.constant(0)
+        G = objects((zero if g is None else g for g in gs), B.shape)
+        X = objects(ys, B.shape)
+        by_b = structure.eliminated(arena, objects(xs[: A.size], A.shape).T, G)
+        by_a = [-arena.dot(list(row), list(x)) for row in by_b for x in X]
+        return [*by_a, *by_b.flat]
+
+    made = arena.attach(list(values.flat), (*A.flat, *B.flat), pull)
+    return objects(made, B.shape)
+
+
 def _along(x: Objects, dim: int, combine: Callable[[Run], list[Rounded]]) -> Objects:
     """Each line along `dim` replaced by what `combine` makes of it."""
     if x.ndim == 0:
@@ -132,6 +157,7 @@ def _along(x: Objects, dim: int, combine: Callable[[Run], list[Rounded]]) -> Obj
 
 BLOCKS: dict[str, Callable[..., list[Any]]] = {
     "cumprod": cumprod,
+    "linalg.solve": solve,
     "logsumexp": logsumexp,
     "softmax": softmax,
     "std": std,

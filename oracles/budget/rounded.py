@@ -187,6 +187,8 @@ class Rounding:
         if op not in CLASSES or dict(f.fixed).get("alpha", 1) != 1:
             stepwise: Rounded = f.value(*xs)
             return stepwise
+        if op == "div" and self.variant and not xs[0].needs:  # PyTorch: number / x is reciprocal(x) * number
+            return self.mul(xs[0], self.call("reciprocal", derive("1/x", ("x",)), xs[1]))
         if f.stepped:
             self._decide(f, xs)
         partials = form(op, f, self.variant)

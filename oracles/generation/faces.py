@@ -52,7 +52,7 @@ def faces_of_op(op: str, public: Any) -> tuple[str, ...]:
         found.append("same twice")
     if op == "cat":
         found.append("mixed dtypes")
-    if numeric_settings(public):
+    if isinstance(facts.meaning, str) and numeric_settings(public):
         found.append("settings")
     if op in REDUCES or op in ONE_DIM or op in SETTABLE:
         found += [

@@ -36,11 +36,10 @@ class Sample:
 
 @st.composite
 def alone(draw: Any, op: str, face: str) -> Sample:
-    """One application of an op, leaning towards a face; shrinks towards the plain face."""
-    leaning = draw(st.sampled_from(("plain", face, face, face, face)))
-    d = Drawing(draw, leaning)
+    """One application of an op, leaning towards a face."""
+    d = Drawing(draw, face)
     result = draw_step(d, op, refgrad.catalogue()[op])
-    return _sample(draw, d.finish(result), leaning)
+    return _sample(draw, d.finish(result), face)
 
 
 @st.composite

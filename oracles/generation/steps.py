@@ -199,9 +199,15 @@ def getitem(d: Drawing, op: str, public: Any) -> int:
         return d.apply(op, Ref(x), Ref(mask), index=(Pick(1),))
     if d.face in ("repeated index", "index array") or d.integer(0, 3) == 3:
         return _advanced(d, op, x, shape)
-    items: list[IndexItem] = [d.one_of(*_basic(n)) for n in shape[: d.integer(1, len(shape))]]
+    count, place, odd = d.integer(1, len(shape)), 0, None
+    sides = shape[:count]
     if d.face == "settings" or d.integer(0, 3) == 3:
-        items.insert(d.integer(0, len(items)), d.one_of(NewAxis(), Dots()))
+        place, odd = d.integer(0, count), d.one_of(NewAxis(), Dots())
+        if isinstance(odd, Dots):  # what follows the dots counts from the end
+            sides = (*shape[:place], *shape[len(shape) - (count - place) :])
+    items: list[IndexItem] = [d.one_of(*_basic(n)) for n in sides]
+    if odd is not None:
+        items.insert(place, odd)
     return d.apply(op, Ref(x), index=tuple(items))
 
 

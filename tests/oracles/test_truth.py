@@ -202,11 +202,21 @@ def test_possible_overflow_has_no_budget() -> None:
     assert isinstance(enclose(case(given, [step("exp", 0)], [1.0])), Enclosed)
 
 
-BLOCKS = {"softmax": {"dim": 0}, "logsumexp": {"dim": 0}, "std": {}, "cumprod": {"dim": 0}}
+BLOCKS: dict[str, dict[str, Any]] = {
+    "softmax": {"dim": 0},
+    "logsumexp": {"dim": 0},
+    "std": {},
+    "cumprod": {"dim": 0},
+    "linalg.solve": {},
+}
 
 
 def block_case(op: str, dtype: str = "float64", order: int = 1) -> Case:
-    """Three numbers through one op that is modelled as a block."""
+    """A few numbers through one op that is modelled as a block."""
+    if op == "linalg.solve":
+        A, b = np.array([[2.0, 1.0], [1.0, 3.0]]), np.array([1.0, -1.0])
+        seconds = [A + 1, b + 1] if order == 2 else []
+        return case({"x": A, "b": b}, [step(op, 0, 1)], [[2.0, -1.0]], dtype=dtype, order=order, seconds=seconds)
     x = np.array([0.5, -1.25, 2.0])
     ones = [2.0, -1.0, 0.5] if op in ("softmax", "cumprod") else 2.0
     return case(

@@ -35,6 +35,16 @@ class Kind:
     error: str
 
 
+SECOND = " at second order"
+
+
+def first_order(kind: Kind) -> Kind | None:
+    """The kind that makes this one no news: the same op and argument, already wrong at first order in this way."""
+    if not kind.error.endswith(SECOND):
+        return None
+    return Kind(kind.blame, kind.argument, kind.error.removesuffix(SECOND))
+
+
 def finding_id(subject: str, kind: Kind) -> str:
     """A name to say aloud, and four digits of the kind: the same fault has the same id in every run."""
     digest = hashlib.sha256(repr((subject, kind.blame, kind.argument, kind.error)).encode()).hexdigest()[:4]
@@ -80,7 +90,7 @@ def accuse(bench: Bench, judgement: Judgement) -> Accusation:
 def _error(judgement: Judgement) -> str:
     """The class of the fault; one that only the second order shows says so."""
     second = judgement.argument.startswith(("second-order", "gradient of the cotangent"))
-    return f"{judgement.fault} at second order" if second else judgement.fault
+    return f"{judgement.fault}{SECOND}" if second else judgement.fault
 
 
 def _repeats(step: Step) -> bool:

@@ -6,12 +6,13 @@ import datetime
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from itertools import chain
+from itertools import chain, islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +20,7 @@ from typing import Any, Literal
 import msgspec
 
 import refgrad
-from oracles.blame import Accusation, Kind, accuse
+from oracles.blame import Accusation, Kind, accuse, finding_id, first_order
 from oracles.findings import finding
 from oracles.generation.faces import faces_of_op
 from oracles.judge import PATIENCE, Bench
@@ -35,6 +36,10 @@ __all__ = ["CannotJudge", "Plan", "Progress", "Replayed", "UsageError", "campaig
 ORACLES = ("exact", "pytorch", "differences", "laws")
 COMPOSED_PART = 4
 """One composed program is drawn for every so many of ops alone."""
+AHEAD = 3
+"""Units submitted for each worker before their results are asked for."""
+TIMED_EXAMPLES = 8
+"""Programs drawn of each op in one round of a search that ends with the time."""
 COMPOSED_UNIT = 25
 """Composed programs in one unit."""
 
@@ -64,16 +69,27 @@ def units(plan: Plan, round_: int = 0) -> list[Unit]:
     """The pieces of one round, in the order in which they run."""
     catalogue = refgrad.catalogue()
     found: list[Unit] = []
+    examples = plan.examples if plan.seconds is None else min(plan.examples, TIMED_EXAMPLES)
     for op in plan.ops:
         faces = faces_of_op(op, catalogue[op])
         for i, face in enumerate(faces):
-            share = plan.examples // len(faces) + (i < plan.examples % len(faces))
+            turn = (i - round_ * examples) % len(
+                faces
+            )  # where not all faces fit into a round, they take turns
+            share = examples // len(faces) + (turn < examples % len(faces))
             if share:
                 found.append(Unit((op,), face, share, _seed(plan, round_, len(found)), plan.dtypes))
-    together = len(plan.ops) * plan.examples // COMPOSED_PART if len(plan.ops) > 1 else 0
+    together = len(plan.ops) * examples // COMPOSED_PART if len(plan.ops) > 1 else 0
     for start in range(0, together, COMPOSED_UNIT):
-        examples = min(COMPOSED_UNIT, together - start)
-        found.append(Unit(plan.ops, "", examples, _seed(plan, round_, len(found)), plan.dtypes))
+        found.append(
+            Unit(
+                plan.ops,
+                "",
+                min(COMPOSED_UNIT, together - start),
+                _seed(plan, round_, len(found)),
+                plan.dtypes,
+            )
+        )
     return found
 
 
@@ -152,18 +168,24 @@ class _Pool:
 
     def __init__(self, plan: Plan, stop: threading.Event) -> None:
         self.stop = stop
+        self.workers = plan.jobs
         self.executor = ProcessPoolExecutor(plan.jobs, get_context("spawn"), _start_worker, (plan,))
 
     def searched(self, pieces: list[Unit]) -> Iterator[tuple[Unit, Searched]]:
-        futures: list[Future[Searched]] = [self.executor.submit(_search_in_worker, unit) for unit in pieces]
+        """Results in the order of the pieces. Few are submitted ahead, so that a finding need not wait for all."""
+        rest = iter(pieces)
+        ahead = deque((unit, self._submit(unit)) for unit in islice(rest, AHEAD * self.workers))
         try:
-            for unit, future in zip(pieces, futures, strict=True):
-                if self.stop.is_set():
-                    return
+            while ahead and not self.stop.is_set():
+                unit, future = ahead.popleft()
                 yield unit, future.result()
+                ahead.extend((unit, self._submit(unit)) for unit in islice(rest, 1))
         finally:
-            for future in futures:
+            for _, future in ahead:
                 future.cancel()
+
+    def _submit(self, unit: Unit) -> Future[Searched]:
+        return self.executor.submit(_search_in_worker, unit)
 
     def found(self, unit: Unit, accusation: Accusation, seen: int, small: bool) -> Finding:
         return self.executor.submit(_find_in_worker, unit, accusation, seen, small).result()
@@ -254,6 +276,7 @@ class _Tally:
         while not self.stop.is_set():
             pieces = units(self.plan, round_)
             for number, (unit, result) in enumerate(crew.searched(pieces)):
+                self._fold(result)
                 yield from result.judged
                 self._count(result)
                 yield from self._new(crew, unit, result)
@@ -264,6 +287,18 @@ class _Tally:
             round_ += 1
             if self.plan.seconds is None:
                 return
+
+    def _fold(self, result: Searched) -> None:
+        """Count second-order accusations of what is wrong at first order already with those; one fault, one finding."""
+        renamed = {}
+        for kind in list(result.accused):
+            first = first_order(kind)
+            if first is not None and (first in self.kinds or first in result.accused):
+                renamed[finding_id(self.plan.subject, kind)] = finding_id(self.plan.subject, first)
+                del result.accused[kind]
+        result.judged = [
+            msgspec.structs.replace(j, finding=renamed.get(j.finding, j.finding)) for j in result.judged
+        ]
 
     def _count(self, result: Searched) -> None:
         self.cases += len(result.judged)

@@ -48,20 +48,23 @@ def estimate(plus: Sequence[float], minus: Sequence[float], middle: float, noise
         plus: the function at x + h w for each step h.
         minus: the function at x - h w.
         middle: the function at x.
-        noise: the rounding error of one evaluation.
+        noise: the rounding error of one evaluation; more is believed where the finest steps scatter more.
     """
     table: list[list[float]] = []
-    best, error = float("nan"), float("inf")
     for k, h in enumerate(STEPS):
         row = [(plus[k] - minus[k]) / (2 * h)]
         for j in range(1, k + 1):
             row.append(row[-1] + (row[-1] - table[-1][j - 1]) / (4.0**j - 1))
-        if k:
-            for j in range(1, k + 1):
-                change = max(abs(row[j] - row[j - 1]), abs(row[j] - table[-1][j - 1])) + noise / h
-                if change < error:
-                    best, error = row[j], change
         table.append(row)
+    noise = max(
+        noise, *(abs(table[k][2] - table[k - 1][2]) * STEPS[k] for k in range(len(STEPS) - 3, len(STEPS)))
+    )
+    best, error = float("nan"), float("inf")
+    for above, row, h in zip(table, table[1:], STEPS[1:], strict=False):
+        for j in range(1, len(row)):
+            change = max(abs(row[j] - row[j - 1]), abs(row[j] - above[j - 1])) + noise / h
+            if change < error:
+                best, error = row[j], change
     sides = [(p - middle) / h - (middle - m) / h for p, m, h in zip(plus, minus, STEPS, strict=True)]
     kink = abs(sides[-1]) > 0.2 * abs(sides[0]) and abs(sides[-1]) > MARGIN * (error + noise / STEPS[-1])
     return Estimate(best, error, kink)

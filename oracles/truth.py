@@ -111,12 +111,8 @@ def enclose(case: Case) -> Enclosed | Unknown:
 
 
 def _models(case: Case) -> list[_Model]:
-    """The case in each variant of the forms; the first must exist, a later one that overflows excuses nothing."""
-    models = [_Model(case)]
-    for variant in range(1, variants(step.op for step in case.program.steps)):
-        with contextlib.suppress(Overflow):
-            models.append(_Model(case, variant=variant))
-    return models
+    """The case in each variant of the forms; the first must exist, a later one excuses nothing where it overflows."""
+    return [_Model(case, variant=v) for v in range(variants(step.op for step in case.program.steps))]
 
 
 def _budgets(models: list[_Model], truth: Answerlike, free: bool) -> dict[str, list[float]] | None:
@@ -279,6 +275,9 @@ class _Model:
         for name, (_, balls) in truth.items():
             row = []
             for exact, model in zip(balls, self.answer[name][1], strict=True):
+                if not model.is_finite():
+                    row.append(0.0)
+                    continue
                 if not free and not model.overlaps(exact):
                     return None
                 row.append(_above(model.rad() if free else abs(model - exact.mid())))

@@ -6,4 +6,6 @@ from refgrad.public import FUNCTIONS
 
 __all__ = ["LinAlgError", "det", "inv", "solve", "vector_norm"]
 
-det, inv, solve, vector_norm = (FUNCTIONS[f"linalg.{name}"] for name in ("det", "inv", "solve", "vector_norm"))
+det, inv, solve, vector_norm = (
+    FUNCTIONS[f"linalg.{name}"] for name in ("det", "inv", "solve", "vector_norm")
+)

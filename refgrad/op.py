@@ -75,11 +75,13 @@ class Facts:
         only moved, or where the op is itself elementary.
     domain: per input, the open interval on which the function is defined and smooth; absent: all reals.
     kinks: per input, the points at which the derivative is a convention.
+    poles: per input, the points inside the domain at which the function has no value.
     """
 
     meaning: str | Callable[..., Any] | None = None
     domain: Mapping[str, Interval] = field(default_factory=dict)
     kinks: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    poles: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 class Op:

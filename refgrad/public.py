@@ -196,7 +196,7 @@ def dims(function: str, dim: Any, ndim: int) -> tuple[int, ...]:
 
 
 def sizes(given: tuple[Any, ...], function: str = "", name: str = "", named: Any = None) -> tuple[int, ...]:
-    """Sizes or dimensions given one by one, as one sequence, or by `name`; TypeError where given twice or never."""
+    """Sizes or dimensions given one by one, as one sequence, or by `name`; TypeError if given twice or not at all."""
     if named is not None:
         if given:
             raise TypeError(f"{function}() got multiple values for argument '{name}'")

@@ -20,6 +20,8 @@ def signature(op: Public) -> str:
 def facts(op: Public) -> Iterator[tuple[str, str]]:
     """What the catalogue says of the op, each fact with its label; all reals are no fact."""
     yield "meaning", op.facts.meaning if isinstance(op.facts.meaning, str) else op.doc
+    if op.facts.poles:
+        yield "poles", ", ".join(f"{x} = {pole:g}" for x, poles in op.facts.poles.items() for pole in poles)
     if op.facts.domain:
         yield "domain", ", ".join(f"{x} in ({low:g}, {high:g})" for x, (low, high) in op.facts.domain.items())
     if op.facts.kinks:

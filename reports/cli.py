@@ -331,3 +331,7 @@ def main() -> None:
         traceback.print_exc()
         print("refgrad: this is a fault of refgrad, not of the subject; please report it.", file=sys.stderr)
         sys.exit(UNJUDGED)
+
+
+if __name__ == "__main__":
+    main()

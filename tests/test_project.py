@@ -7,7 +7,7 @@ import re
 import sys
 import tomllib
 import zipfile
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 
 import pytest
@@ -93,6 +93,18 @@ def test_every_constraint_is_one_version():
     assert all(re.fullmatch(r"[\w.-]+==[\d.]+(\.post\d+)?", line) for line in lines), lines
     extras = [text for texts in PROJECT["optional-dependencies"].values() for text in texts]
     assert requirements([*PROJECT["dependencies"], *extras]) <= requirements(lines)
+
+
+@pytest.mark.skipif(
+    "TOX_ENV_NAME" not in os.environ, reason="only tox installs what is pinned and nothing else"
+)
+def test_everything_installed_is_constrained():
+    """Every distribution of a tox environment, transitive ones too, is in constraints.txt at its version."""
+    found = {f"{d.name}=={d.version.partition('+')[0]}".lower().replace("_", "-") for d in distributions()}
+    pinned = (ROOT / "constraints.txt").read_text().lower().replace("_", "-").splitlines()
+    graphics = ("cuda", "nvidia", "triton")  # PyTorch's, where the build for the CPU alone is not to be had
+    left = {d for d in found - set(pinned) if not d.startswith((*graphics, "pip==", "refgrad=="))}
+    assert not left
 
 
 def test_no_file_names_a_private_place():

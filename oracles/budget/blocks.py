@@ -15,8 +15,9 @@ import numpy as np
 from flint import arb
 
 from oracles.budget.rounded import Rounded, Rounding
+from oracles.exact.linear import eliminated_system, matmul, pivots
 from oracles.exact.linear import inv as eliminated
-from oracles.exact.linear import matmul, pivots, solve
+from oracles.exact.linear import solve as solved
 from oracles.exact.lines import cumprod as running_products
 from oracles.exact.lines import norm as length
 from oracles.exact.lines import product
@@ -154,6 +155,31 @@ def gelu(arena: Rounding, x: Objects, *, approximate: str = "none") -> list[Obje
         return x * ((1 + coarse) * 0.5)
 
     return [objects(map(one, x.flat), x.shape)]
+
+
+def solve(arena: Rounding, A: Objects, B: Objects, *, left: bool = True) -> list[Objects]:
+    """Elimination; back: through the same factors, or, in a variant, by a new elimination of the transpose.
+
+    PyTorch reuses the factors for a first gradient and solves anew where the gradient is itself recorded; HIPS
+    autograd always solves anew. The pivots, and so the roundings, are others then.
+    """
+    return solved(arena, A, B, left=left, one=_solved_anew if arena.variant else None)
+
+
+def _solved_anew(arena: Rounding, A: Objects, B: Objects) -> Objects:
+    with arena.silent():
+        values = eliminated_system(arena, A, B)
+
+    def pull(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> list[Rounded | None]:
+        zero = arena.constant(0)
+        G = objects((zero if g is None else g for g in gs), B.shape)
+        X = objects(ys, B.shape)
+        by_b = eliminated_system(arena, objects(xs[: A.size], A.shape).T, G)
+        by_a = [-arena.dot(list(row), list(x)) for row in by_b for x in X]
+        return [*by_a, *by_b.flat]
+
+    made = arena.attach(list(values.flat), (*A.flat, *B.flat), pull)
+    return objects(made, B.shape)
 
 
 def _along(x: Objects, dim: int, combine: Callable[[Run], list[Rounded]]) -> Objects:
@@ -308,7 +334,7 @@ def _pull_det(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> l
         return [None] * len(xs)
     scale = g * y
     sides = objects((scale if i == j else arena.constant(0) for i in range(n) for j in range(n)), (n, n))
-    (found,) = solve(arena, objects(xs, (n, n)).T, sides)
+    (found,) = solved(arena, objects(xs, (n, n)).T, sides)
     return list(found.flat)
 
 
@@ -318,6 +344,7 @@ BLOCKS: dict[str, Callable[..., list[Any]]] = {
     "linalg.inv": inv,
     "linalg.vector_norm": norm,
     "log_softmax": log_softmax,
+    "linalg.solve": solve,
     "logsumexp": logsumexp,
     "nn.functional.gelu": gelu,
     "nn.functional.silu": silu,

@@ -49,9 +49,13 @@ and div; HIPS autograd divides by cos(x)**2, cosh(x)**2, b**2 and Abs(x), and ta
 """
 
 
+VARIED_BLOCKS = {"linalg.solve": 2}
+"""Ops in `oracles.budget.blocks` that pull back in more than one way."""
+
+
 def variants(ops: Iterable[str]) -> int:
     """In how many ways a program of these ops must be run to meet every form once."""
-    return max((len(FORMS.get(op, ((),))) for op in ops), default=1)
+    return max((VARIED_BLOCKS.get(op, len(FORMS.get(op, ((),)))) for op in ops), default=1)
 
 
 @cache

@@ -21,6 +21,7 @@ from oracles.exact.scalars import JUMP
 Pull = Callable[..., "Sequence[Rounded | None]"]
 ZERO = arb(0)
 ONE = arb(1)
+NOT_FINITE = arb("nan")
 
 
 class Overflow(ArithmeticError):
@@ -178,12 +179,15 @@ class Rounding:
         back it may: g*(a/b) and (g*a)/b are both sound, and only one of them may be exact.
 
         Raises:
-            Overflow: the value may exceed the dtype's range, or is not finite.
+            Overflow: the value may exceed the dtype's range, or is not finite. In a further variant it becomes such a
+                number instead, which tells nothing of what comes from it and leaves the rest as it is.
         """
         if c and not (c == CORRECT and self.forward and self._fits(exact)):
             exact = exact * self._noise[c] + self._floor
         if not abs(exact) < self.big:
-            raise Overflow("an intermediate value may overflow or reach a pole")
+            if not self.variant:
+                raise Overflow("an intermediate value may overflow or reach a pole")
+            exact = NOT_FINITE
         y = Rounded(self, exact, any(p.needs for p in parents))
         if self.recording and y.needs:
             self.blocks.append(Block((y,), parents, pull, joint=False))
@@ -208,6 +212,8 @@ class Rounding:
         if op not in CLASSES or dict(f.fixed).get("alpha", 1) != 1:
             stepwise: Rounded = f.value(*xs)
             return stepwise
+        if op == "div" and self.variant and not xs[0].needs:  # PyTorch: number / x is reciprocal(x) * number
+            return self.mul(xs[0], self.call("reciprocal", derive("1/x", ("x",)), xs[1]))
         if f.stepped:
             self._decide(f, xs)
         partials = form(op, f, self.variant)

@@ -30,10 +30,18 @@ def matmul(algebra: Any, a: Objects, b: Objects) -> list[Objects]:
     return [objects(cells, shape).reshape(batch + rows + columns)]
 
 
-def solve(algebra: Any, A: Objects, B: Objects, *, left: bool = True) -> list[Objects]:
+def solve(
+    algebra: Any,
+    A: Objects,
+    B: Objects,
+    *,
+    left: bool = True,
+    one: Callable[[Any, Objects, Objects], Objects] | None = None,
+) -> list[Objects]:
     """X with A X = B (X A = B when not `left`), by elimination with the largest pivot; a vector B gives a vector.
 
-    PyTorch takes B for a batch of vectors when its shape is A's without the last axis.
+    PyTorch takes B for a batch of vectors when its shape is A's without the last axis. `one` solves a single system
+    in elimination's place.
     """
     vector = B.ndim == 1 or (A.ndim > 2 and B.ndim == A.ndim - 1 and B.shape == A.shape[:-1])
     right = B[..., None] if vector else B
@@ -44,13 +52,13 @@ def solve(algebra: Any, A: Objects, B: Objects, *, left: bool = True) -> list[Ob
     right = np.broadcast_to(right, batch + right.shape[-2:])
     out = np.empty(right.shape, dtype=object)
     for place in np.ndindex(batch):
-        out[place] = _eliminated(algebra, A[place], right[place])
+        out[place] = (one or eliminated_system)(algebra, A[place], right[place])
     if not left:
         out = np.swapaxes(out, -1, -2)
     return [out[..., 0] if vector else out]
 
 
-def _eliminated(algebra: Any, A: Objects, B: Objects) -> Objects:
+def eliminated_system(algebra: Any, A: Objects, B: Objects) -> Objects:
     """Gaussian elimination; it multiplies by a pivot's reciprocal, as LAPACK's triangular solves may."""
     n, rows, sides = len(A), A.copy(), B.copy()
     inverses: list[Any] = []
@@ -99,7 +107,7 @@ def inv(algebra: Any, A: Objects) -> list[Objects]:
     identity = objects((algebra.constant(i == j) for i in range(n) for j in range(n)), (n, n))
     out = np.empty(A.shape, dtype=object)
     for place in np.ndindex(A.shape[:-2]):
-        out[place] = _eliminated(algebra, A[place], identity)
+        out[place] = eliminated_system(algebra, A[place], identity)
     return [out]
 
 

@@ -114,7 +114,12 @@ def prod(algebra: Any, x: Objects, *, dim: int | None = None, keepdim: bool = Fa
 
 
 def norm(
-    algebra: Any, x: Objects, *, ord: float | str = 2, dim: Dim = None, keepdim: bool = False  # noqa: A002 - PyTorch's name
+    algebra: Any,
+    x: Objects,
+    *,
+    ord: float | str = 2,
+    dim: Dim = None,
+    keepdim: bool = False,  # noqa: A002 - PyTorch's name
 ) -> list[Objects]:
     """The 1-norm, the 2-norm or the infinity norm of each line."""
     return [reduced(x, dim, keepdim, lambda run: length(algebra, run, float(ord)))]

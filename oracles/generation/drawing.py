@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import refgrad
 from oracles.exact.evaluate import as_index
-from oracles.generation.values import REALS, Draw, Interval, draw_array, table
+from oracles.generation.values import REALS, Domain, Draw, draw_array, holds, table
 from oracles.program import IndexItem, Input, Layout, Operand, Program, Ref, Refs, Scalar, Setting, Step
 from oracles.signatures import call
 
@@ -36,7 +36,7 @@ class Drawn:
 
     program: Program
     point: tuple[Array, ...]
-    domains: tuple[Interval, ...]
+    domains: tuple[Domain, ...]
     outputs: tuple[Array, ...]
     face: str
 
@@ -59,7 +59,7 @@ class Drawing:
     face: str = "plain"
     values: list[Array] = field(default_factory=list)
     inputs: dict[int, Input] = field(default_factory=dict)
-    domains: dict[int, Interval] = field(default_factory=dict)
+    domains: dict[int, Domain] = field(default_factory=dict)
     steps: list[tuple[Step, tuple[int, ...]]] = field(default_factory=list)
     also: list[int] = field(default_factory=list)
 
@@ -86,12 +86,12 @@ class Drawing:
         rank = self.integer(max(least, min(1, most)), max(least, min(most, 3)))
         return tuple(self.one_of(*SIDES) for _ in range(rank))
 
-    def new(self, shape: tuple[int, ...], domain: Interval = REALS, kinks: tuple[float, ...] = ()) -> int:
+    def new(self, shape: tuple[int, ...], domain: Domain = REALS, kinks: tuple[float, ...] = ()) -> int:
         """The number of a new differentiable input whose elements suit the face and lie inside the domain."""
         kind = self.face if self.face in VALUED else "kink" if self.face == "kink" and kinks else "plain"
         return self.given(draw_array(self.draw, shape, table(kind, domain, kinks)), domain)
 
-    def given(self, array: Array, domain: Interval = REALS) -> int:
+    def given(self, array: Array, domain: Domain = REALS) -> int:
         """The number of a new input with these elements; integers and booleans are not differentiated."""
         differentiable = array.dtype.kind == "f"
         layout: Layout = "contiguous"
@@ -111,13 +111,12 @@ class Drawing:
         """The numbers of all floating values, latest first."""
         return [n for n in reversed(range(len(self.values))) if self.values[n].dtype.kind == "f"]
 
-    def inside(self, number: int, domain: Interval) -> bool:
+    def inside(self, number: int, domain: Domain) -> bool:
         """Whether every element of a value lies inside an open domain."""
-        array = self.values[number]
-        return bool(np.all((array > domain[0]) & (array < domain[1])))
+        return bool(np.all(holds(domain, self.values[number])))
 
     def operand(
-        self, domain: Interval = REALS, kinks: tuple[float, ...] = (), least: int = 0, most: int = 3
+        self, domain: Domain = REALS, kinks: tuple[float, ...] = (), least: int = 0, most: int = 3
     ) -> int:
         """A value to compute with: the latest that fits, where the program already has one, else a new input."""
         if self.steps:
@@ -128,7 +127,7 @@ class Drawing:
                 return fitting[0] if len(fitting) == 1 or self.integer(0, 2) < 2 else self.one_of(*fitting)
         return self.new(self.shape(least, most), domain, kinks)
 
-    def partner(self, first: int, domain: Interval = REALS, kinks: tuple[float, ...] = ()) -> int:
+    def partner(self, first: int, domain: Domain = REALS, kinks: tuple[float, ...] = ()) -> int:
         """A second operand that broadcasts with the first, in the way that the face asks for."""
         shape = self.values[first].shape
         if self.face == "same twice" and self.inside(first, domain):

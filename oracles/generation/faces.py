@@ -63,9 +63,12 @@ PAIRED: dict[str, tuple[str, ...]] = {
 def faces_of_op(op: str, public: Any) -> tuple[str, ...]:
     """The faces that this op has, plain first."""
     facts = public.facts
-    positive = any(low >= 0 for low, _ in facts.domain.values())
+    positive = all(facts.domain.get(name, (-1.0,))[0] >= 0 for name in public.inputs)
+    nonzero = all(
+        facts.domain.get(name, (-1.0,))[0] >= 0 or 0 in facts.poles.get(name, ()) for name in public.inputs
+    )
     found = ["plain"]
-    found += [f for f in NUMBERS if not (f in ("negative", "zero") and positive)]
+    found += [f for f in NUMBERS if not (f == "negative" and positive) and not (f == "zero" and nonzero)]
     found = [f for f in found if all(offers(f, domain) for domain in facts.domain.values())]
     found = [
         f for f in found if not (f == "kink" and not facts.kinks) and not (f == "ties" and op not in TIED)
@@ -81,7 +84,7 @@ def faces_of_op(op: str, public: Any) -> tuple[str, ...]:
         found += PAIRED[op]
     elif len(public.inputs) >= 2:
         found += [f for f in PAIRS if not (f == "scalar" and op in TENSORS)]
-    if numeric_settings(public):
+    if isinstance(facts.meaning, str) and numeric_settings(public):
         found.append("settings")
     if op in SETTABLE:
         found.append("settings")

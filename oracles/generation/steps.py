@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
+import refgrad
 from oracles.generation.axes import one_dim, some_dims
-from oracles.generation.drawing import Drawing
+from oracles.generation.drawing import HUGE, Drawing
 from oracles.generation.lines import LINES
 from oracles.generation.matrices import MATRICES
 from oracles.generation.moves import MOVES
-from oracles.generation.values import NUMBERS, REALS
+from oracles.generation.values import NUMBERS, REALS, draw_array, holds, table
 from oracles.program import Dots, IndexItem, Int, NewAxis, Pick, Ref, Refs, Scalar, Setting, Slice
 
 Settings = dict[str, Setting]
@@ -30,16 +31,27 @@ EXPONENTS = (2, 3, 0.5, 1, -1, 2.5, 0, -2, 4)
 def elementwise(d: Drawing, op: str, public: Any) -> int:
     """Any op with a scalar meaning, of one or two operands, one of which may be a Python number."""
     names, facts = public.inputs, public.facts
-    domains = [facts.domain.get(n, REALS) for n in names]
+    domains = [(*facts.domain.get(n, REALS), *facts.poles.get(n, ())) for n in names]
     kinks = [facts.kinks.get(n, ()) for n in names]
     settings = _numbers(d, public)
-    first = d.operand(domains[0], kinks[0])
     if len(names) == 1:
-        return d.apply(op, Ref(first), settings=settings)
+        return d.apply(op, Ref(_argument(d, op, public, domains[0], kinks[0])), settings=settings)
+    first = d.operand(domains[0], kinks[0])
     if d.face == "scalar" and op not in TENSORS:
         return _with_number(d, op, first, domains, settings)
     second = d.partner(first, domains[1], kinks[1])
     return d.apply(op, Ref(first), Ref(second), settings=settings)
+
+
+def _argument(d: Drawing, op: str, public: Any, domain: Any, kinks: tuple[float, ...]) -> int:
+    """The operand of a function of one: not so large that the result overflows."""
+    if d.face != "large" or d.steps:
+        return d.operand(domain, kinks)
+    numbers = np.array(table("large", domain))
+    with np.errstate(all="ignore"):
+        results = public.function(refgrad.tensor(numbers)).numpy()
+    finite = tuple(float(n) for n, y in zip(numbers, results, strict=True) if abs(y) < HUGE)
+    return d.given(draw_array(d.draw, d.shape(), finite), domain)
 
 
 def _numbers(d: Drawing, public: Any) -> Settings:
@@ -61,27 +73,8 @@ def numeric_settings(public: Any) -> tuple[str, ...]:
 def _with_number(d: Drawing, op: str, tensor: int, domains: list[Any], settings: Settings) -> int:
     """A tensor and a number, in this order or, where Python has an operator for the op, in the other."""
     turned = op in OPERATORS and d.one_of(False, True) and d.inside(tensor, domains[1])
-    low, high = domains[0 if turned else 1]
-    number = Scalar.of(d.one_of(*(n for n in NUMBERS if low < n < high)))
+    number = Scalar.of(d.one_of(*(n for n in NUMBERS if holds(domains[0 if turned else 1], n))))
     return d.apply(op, number, Ref(tensor)) if turned else d.apply(op, Ref(tensor), number, settings=settings)
-
-
-def nonzero_divisor(d: Drawing, op: str, public: Any) -> int:
-    """div: a divisor without zeros."""
-    first = d.operand()
-    if d.face == "scalar":
-        turned = d.one_of(False, True) and not np.any(d.values[first] == 0)
-        number = Scalar.of(d.one_of(*NUMBERS))
-        return d.apply(op, number, Ref(first)) if turned else d.apply(op, Ref(first), number)
-    second = d.partner(first)
-    array = d.values[second]
-    if np.any(array == 0):
-        second = (
-            d.given(np.where(array == 0, 1.0, array))
-            if second in d.inputs
-            else d.new(array.shape, (0, np.inf))
-        )
-    return d.apply(op, Ref(first), Ref(second))
 
 
 def power(d: Drawing, op: str, public: Any) -> int:
@@ -204,9 +197,15 @@ def getitem(d: Drawing, op: str, public: Any) -> int:
         return d.apply(op, Ref(x), Ref(mask), index=(Pick(1),))
     if d.face in ("repeated index", "index array") or d.integer(0, 3) == 3:
         return _advanced(d, op, x, shape)
-    items: list[IndexItem] = [d.one_of(*_basic(n)) for n in shape[: d.integer(1, len(shape))]]
+    count, place, odd = d.integer(1, len(shape)), 0, None
+    sides = shape[:count]
     if d.face == "settings" or d.integer(0, 3) == 3:
-        items.insert(d.integer(0, len(items)), d.one_of(NewAxis(), Dots()))
+        place, odd = d.integer(0, count), d.one_of(NewAxis(), Dots())
+        if isinstance(odd, Dots):  # what follows the dots counts from the end
+            sides = (*shape[:place], *shape[len(shape) - (count - place) :])
+    items: list[IndexItem] = [d.one_of(*_basic(n)) for n in sides]
+    if odd is not None:
+        items.insert(place, odd)
     return d.apply(op, Ref(x), index=tuple(items))
 
 
@@ -305,7 +304,6 @@ DRAWERS: dict[str, Callable[[Drawing, str, Any], int]] = {
     "cat": cat,
     "clamp": clamp,
     "cumprod": along,
-    "div": nonzero_divisor,
     "expand": expand,
     "getitem": getitem,
     "linalg.solve": solve,

@@ -11,8 +11,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 Draw = Any
-Interval = tuple[float, float]
-REALS: Interval = (-np.inf, np.inf)
+Domain = tuple[float, ...]
+"""An open interval's two ends, and after them any points inside it that do not belong."""
+REALS: Domain = (-np.inf, np.inf)
 
 PLAIN = (
     1.0,
@@ -54,30 +55,39 @@ TABLES: dict[str, tuple[float, ...]] = {
 }
 
 
-def table(kind: str, domain: Interval = REALS, kinks: tuple[float, ...] = ()) -> tuple[float, ...]:
+def holds(domain: Domain, x: Any) -> Any:
+    """Where a number, or an array, lies inside a domain."""
+    low, high, *poles = domain
+    inside = (x > low) & (x < high)
+    for pole in poles:
+        inside = inside & (x != pole)
+    return inside
+
+
+def table(kind: str, domain: Domain = REALS, kinks: tuple[float, ...] = ()) -> tuple[float, ...]:
     """The numbers of one kind that lie inside an open domain; `kink` puts the kinks themselves first."""
     if kind == "kink":
         kind, first = "plain", kinks
     else:
         first = ()
-    inside = tuple(v for v in (*first, *TABLES[kind]) if domain[0] < v < domain[1])
+    inside = tuple(v for v in (*first, *TABLES[kind]) if holds(domain, v))
     if inside:
         return (*inside, *(v for v in _near_ends(domain) if kind in ("plain", "tiny") and v not in inside))
-    mirrored = tuple(-v for v in TABLES[kind] if domain[0] < -v < domain[1])
-    return mirrored or tuple(v for v in PLAIN if domain[0] < v < domain[1])
+    mirrored = tuple(-v for v in TABLES[kind] if holds(domain, -v))
+    return mirrored or tuple(v for v in PLAIN if holds(domain, v))
 
 
-def _near_ends(domain: Interval) -> tuple[float, ...]:
+def _near_ends(domain: Domain) -> tuple[float, ...]:
     """A number beside each finite end but 0, which `TINY` is about; it lies inside in every dtype."""
-    low, high = domain
+    low, high = domain[:2]
     ends = ((low, 0.03125), (high, -0.03125))
     return tuple(end + inward for end, inward in ends if np.isfinite(end) and end)
 
 
-def offers(kind: str, domain: Interval) -> bool:
+def offers(kind: str, domain: Domain) -> bool:
     """Whether a table has a number inside a domain, so that its face can be seen there."""
     wanted = (0.0,) if kind == "zero" else TABLES.get(kind, PLAIN)
-    return any(domain[0] < v < domain[1] for v in wanted)
+    return any(holds(domain, v) for v in wanted)
 
 
 def draw_array(draw: Draw, shape: tuple[int, ...], numbers: tuple[float, ...]) -> np.ndarray[Any, Any]:
@@ -88,12 +98,3 @@ def draw_array(draw: Draw, shape: tuple[int, ...], numbers: tuple[float, ...]) -
         return rng.choice(np.array(numbers), size=size).reshape(shape)
     picks = draw(st.lists(st.sampled_from(numbers), min_size=size, max_size=size))
     return np.array(picks, dtype=np.float64).reshape(shape)
-
-
-def scatter(
-    rng: np.random.Generator, shape: tuple[int, ...], domain: Interval = REALS
-) -> np.ndarray[Any, Any]:
-    """An array of short decimals inside an open domain, from a seeded generator: another point for a drawn program."""
-    low, high = max(domain[0], -4.0), min(domain[1], 4.0)
-    decimals = np.round(rng.uniform(low, high, size=shape), 2)
-    return np.asarray(np.where((decimals <= low) | (decimals >= high), (low + high) / 2 + 0.25, decimals))

@@ -39,7 +39,7 @@ def mul(a: Array, b: Array) -> Any:
 
 
 @op(
-    Facts("a/b", domain={"b": (0, inf)}),
+    Facts("a/b", poles={"b": (0,)}),
     a=lambda g, b: g / b,
     b=lambda g, a, b: -g * ((a / b) / b),  # not a/(b*b): b*b may overflow
 )
@@ -47,7 +47,7 @@ def div(a: Array, b: Array) -> Any:
     return np.true_divide(a, b)
 
 
-@op(Facts("1/x", domain={"x": (0, inf)}), x=lambda g, y: -g * (y * y))
+@op(Facts("1/x", poles={"x": (0,)}), x=lambda g, y: -g * (y * y))
 def reciprocal(x: Array) -> Any:
     return np.reciprocal(x)
 
@@ -69,9 +69,7 @@ def pow_scalar(x: Array, *, exponent: float) -> Any:
 
 @op(
     Facts("a**exponent", domain={"a": (0, inf)}),
-    a=lambda g, a, exponent, y: where(
-        exponent == 0, 0.0, g * (exponent * pow(a, exponent - 1))
-    ),  # y: as PyTorch
+    a=lambda g, a, exponent, y: by_base(g, a, exponent),  # y: as PyTorch
     exponent=lambda g, a, exponent, y: by_exponent(g, a, exponent, y),
     dtypes=COMMON,
     node="PowBackward1",
@@ -134,6 +132,15 @@ def ne(a: Array, b: Array) -> Any:
 def times(g: Any, alpha: float) -> Any:
     """`g` scaled by a setting that is nearly always 1."""
     return g if alpha == 1 else g * alpha
+
+
+def by_base(g: Any, a: Any, exponent: Any) -> Any:
+    """The cotangent of the base; at 0**0 it is 0, PyTorch's convention.
+
+    PyTorch masks every exponent of 0, and so loses the slope that this slope has there: 1/a.
+    """
+    ct = g * (exponent * pow(a, exponent - 1))
+    return where(exponent == 0, where(a == 0, 0.0, ct), ct)
 
 
 def power(x: Array, exponent: float) -> Any:

@@ -261,6 +261,7 @@ MUTANTS = {
             "swapped operands",
             formula("pow", "exponent", lambda g, a, exponent, y: g * (y * log(exponent * exponent) / 2)),
             "exponent",
+            also=frozenset({("exponent", "infinite"), ("exponent", "nan")}),
         ),
         Mutant(
             "pow-nan",
@@ -379,7 +380,7 @@ MUTANTS = {
             "summed from the wrong end",
             formula("cumprod", "x", unflipped),
             "x",
-            also=frozenset({("x", "nan")}),
+            also=frozenset({("x", "nan"), ("x", "infinite")}),
         ),
         one(
             "max-side",
@@ -451,7 +452,14 @@ MUTANTS = {
             also=frozenset({("cotangent", "no gradient at second order")}),
             tags=frozenset({"second"}),
         ),
-        one("mul-swapped", "mul", "swapped operands", formula("mul", "a", lambda g, a: g * a), "a"),
+        one(
+            "mul-swapped",
+            "mul",
+            "swapped operands",
+            formula("mul", "a", lambda g, a: g * a),
+            "a",
+            also=frozenset({("b", WRONG)}),  # of a number times a tensor, the tensor is the engine's a
+        ),
         one(
             "mul-lost",
             "mul",

@@ -191,16 +191,18 @@ def test_time_ends_the_search_without_interrupting_it(tmp_path: Path) -> None:
     found = ran(plan("mutant", mutant_file(tmp_path), ("neg",), 36, seconds=1.0))
     assert 1 <= found.footers[0].seconds < 5
     assert not found.footers[0].interrupted
-    assert found.progress[-1].total >= found.progress[-1].done > 40
+    assert found.progress[-1].total >= found.progress[-1].done > 10
 
 
 def test_a_subject_that_dies_hangs_and_raises(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Death, silence and exceptions become findings, what is lacking a failure, and the run goes on to its end."""
-    monkeypatch.setattr(campaigns, "Remote", functools.partial(Remote, timeout=0.3))
+    """Death, silence and exceptions become findings, what is lacking is said, and the run goes on to its end."""
+    monkeypatch.setattr(campaigns, "Remote", functools.partial(Remote, timeout=1.0))
     found = ran(plan("unreliable", UNRELIABLE, ("exp", "log", "neg", "tanh", "add"), 40))
     assert found.kinds >= {("exp", "", "died"), ("log", "", "hung"), ("neg", "", "raises ArithmeticError")}
     assert {k[0] for k in found.kinds} <= {"exp", "log", "neg"}
-    assert any(f.where == "tanh" and "no tanh" in f.message for f in found.failures)
+    assert found.headers[0].unsupported == {"tanh": "unreliable has no tanh"}
+    assert {f.where for f in found.failures} == {"exp", "log"}
+    assert not any("tanh" in j.ops for j in found.judged)
     agreed = {j.ops for j in found.judged if any(v.outcome == "agrees" for v in j.verdicts)}
     assert {("add",), ("exp",), ("log",), ("neg",)} <= agreed
     assert len(found.footers) == 1

@@ -29,7 +29,7 @@ STEPS = {"Heaviside": lambda x, at_zero=0: 0 if x < 0 else 1, "DiracDelta": lamb
 """Off the kinks, where alone whole programs are compared."""
 
 
-class Large(Exception):  # noqa: N818 - it is no error
+class Large(Exception):
     """The expression is too large to be worth SymPy's time."""
 
 
@@ -110,7 +110,7 @@ class Derivatives:
     functions: dict[str, list[Any]] = field(default_factory=dict)
 
 
-def derivatives(case: Case, most: int = 1500) -> Derivatives:
+def derivatives(case: Case, most: int = 400) -> Derivatives:
     """Differentiate the whole program at the orders that the case asks for.
 
     Raises:

@@ -78,7 +78,12 @@ def saved(node, lib):
     for attribute in dir(node):
         if attribute.startswith("_saved_"):
             value = getattr(node, attribute)
-            if value is None and attribute in ("_saved_dim", "_saved_correction", "_saved_alpha", "_saved_beta"):
+            if value is None and attribute in (
+                "_saved_dim",
+                "_saved_correction",
+                "_saved_alpha",
+                "_saved_beta",
+            ):
                 continue
             if value is None or isinstance(value, lib.Tensor):
                 found[attribute] = None if value is None else value.detach().numpy()

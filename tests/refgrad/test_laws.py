@@ -18,9 +18,7 @@ LAWS = [
         text, shapes, dtypes, id=f"{text}-{list(shapes.values())}-{[np.dtype(d).name for d in dtypes]}"
     )
     for name, text, shapes in EVERY
-    for dtypes in (
-        SINGLE if len(shapes) == 1 else DOUBLE[:2] if name in ONE_DTYPE else DOUBLE
-    )
+    for dtypes in (SINGLE if len(shapes) == 1 else DOUBLE[:2] if name in ONE_DTYPE else DOUBLE)
 ]
 
 

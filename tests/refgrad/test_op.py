@@ -209,7 +209,14 @@ def test_no_formula_mentions_numpy():
             if not declared:
                 helpers[node.name] = node
     assert len(mentioned) > 50
-    constants = {"triangles", "minors", "is_vector", "log_of_number", "inverse", "count"}  # of sizes and Python numbers
+    constants = {
+        "triangles",
+        "minors",
+        "is_vector",
+        "log_of_number",
+        "inverse",
+        "count",
+    }  # of sizes and Python numbers
     for place, names in mentioned.items():
         reached, ahead = set(), set(names)
         while ahead:

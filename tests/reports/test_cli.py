@@ -40,7 +40,7 @@ class Judges(types.ModuleType):
     class UsageError(Exception):
         """A mistake in the command."""
 
-    class CannotJudge(Exception):  # noqa: N818
+    class CannotJudge(Exception):
         """The subject or the judges cannot run."""
 
     def __init__(self):

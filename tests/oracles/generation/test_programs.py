@@ -15,7 +15,7 @@ from oracles.generation import drawing, programs
 from oracles.generation.faces import SEEN, faces_of_case, faces_of_op
 from oracles.generation.programs import alone, cases, composed
 from oracles.generation.steps import DRAWERS, draw_step
-from oracles.generation.values import PLAIN, TABLES, scatter, table
+from oracles.generation.values import PLAIN, TABLES, table
 from oracles.program import Case, ProgramError, decode_case
 from oracles.search import POINTS
 from oracles.truth import Enclosed, enclose
@@ -58,11 +58,12 @@ def test_faces_are_a_fact_of_the_case(op: str) -> None:
 
 @pytest.mark.parametrize("op", OPS)
 def test_faces_name_negatives_and_zeros_where_an_input_may_be_any(op: str) -> None:
-    """An op with an input whose domain is all reals has the faces of negative values and exact zeros."""
+    """An op with an input that may be any real has the face of negatives, and of zeros unless there is a pole."""
     public = refgrad.catalogue()[op]
-    free = [n for n in public.inputs if n not in public.facts.domain and n not in ("condition", "index")]
-    if free and op not in ("linalg.solve",):
-        assert {"negative", "zero"} <= set(faces_of_op(op, public))
+    free = [n for n in public.inputs if n not in public.facts.domain]
+    if free and op != "linalg.solve":
+        poles = all(0 in public.facts.poles.get(n, ()) for n in free)
+        assert {"negative", *(() if poles else ("zero",))} <= set(faces_of_op(op, public))
 
 
 @pytest.mark.parametrize("strategy", [composed(OPS), alone("getitem", "mask"), alone("matmul", "bulk")])
@@ -124,7 +125,7 @@ def test_composed_programs_feed_their_steps() -> None:
     assert {len(p.steps) for p in made} >= {1, 2, 3, 4, 5}
     assert len({s.op for p in made for s in p.steps}) > len(OPS) // 2
     fed = [any(r >= len(p.inputs) for s in p.steps for r in s.refs()) for p in made if len(p.steps) > 1]
-    assert np.mean(fed) > 0.8
+    assert np.mean(fed) > 0.6
 
 
 def test_further_points_stay_in_their_domains() -> None:
@@ -145,14 +146,6 @@ def test_tables_hold_short_decimals_inside_the_domain() -> None:
     assert table("kink", kinks=(0.0,))[0] == 0.0
     assert table("negative", (0, np.inf)) == tuple(-v for v in TABLES["negative"])
     assert PLAIN[0] == 1.0
-
-
-def test_scattered_points_stay_inside() -> None:
-    """Seeded points are short decimals inside an open domain."""
-    for domain in ((0.0, np.inf), (-1.0, 1.0), (-np.inf, np.inf)):
-        found = scatter(np.random.default_rng(1), (50,), domain)
-        assert ((found > domain[0]) & (found < domain[1])).all()
-        assert found.shape == (50,)
 
 
 def test_an_op_without_a_drawer_is_named() -> None:

@@ -77,27 +77,43 @@ def _pull_softmax(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) 
 
 
 def cumprod(arena: Rounding, x: Objects, *, dim: int) -> list[Objects]:
-    """Running products; back: the reversed running sum of g*y, over x, where no x may be 0."""
+    """Running products; back: the reversed running sum of g*y, over x, up to the first x that may be 0.
 
-    def one(run: Run) -> list[Rounded]:
-        if any(r.ball.contains(0) for r in run):
-            (chain,) = running_products(arena, objects(run, (len(run),)), dim=0)
-            return list(chain)
-        with arena.silent():
-            (values,) = running_products(arena, objects(run, (len(run),)), dim=0)
-        return arena.attach(list(values), tuple(run), _pull_cumprod)
+    From there on, by definition: the sum of g times the product of the others.
+    """
+    return [_along(x, dim, lambda run: _running(arena, run))]
 
-    return [_along(x, dim, one)]
+
+def _running(arena: Rounding, run: Run) -> list[Rounded]:
+    with arena.silent():
+        (values,) = running_products(arena, objects(run, (len(run),)), dim=0)
+    return arena.attach(list(values), tuple(run), _pull_cumprod)
 
 
 def _pull_cumprod(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> list[Rounded | None]:
     arena = ys[0].arena
     products = [None if g is None else g * y for g, y in zip(gs, ys, strict=True)]
+    smooth = next((k for k, x in enumerate(xs) if x.ball.contains(0)), len(xs))
     pulled: list[Rounded | None] = []
     for k, x in enumerate(xs):
-        later = [p for p in products[k:] if p is not None]
-        pulled.append(arena.add(later) / x if later else None)
+        if k < smooth:
+            later = [p for p in products[k:] if p is not None]
+            pulled.append(arena.add(later) / x if later else None)
+        else:
+            pulled.append(_by_definition(gs, xs, k))
     return pulled
+
+
+def _by_definition(gs: Cotangents, xs: Sequence[Rounded], k: int) -> Rounded | None:
+    """The sum over j >= k of gs[j] times the product of the xs up to j without xs[k]."""
+    arena, terms = xs[k].arena, []
+    others = product(arena, xs[:k])
+    for j in range(k, len(xs)):
+        others = others if j == k else others * xs[j]
+        g = gs[j]
+        if g is not None:
+            terms.append(g * others)
+    return arena.add(terms) if terms else None
 
 
 def std(
@@ -234,15 +250,15 @@ def var(
 
 
 def prod(arena: Rounding, x: Objects, *, dim: int | None = None, keepdim: bool = False) -> list[Objects]:
-    """The product; back: g*y/x, where no x may be 0."""
+    """The product; back: g*y/x, or, where an x may be 0 and in a variant, g times the product of the others."""
 
     def one(run: Run) -> Rounded:
-        if not len(run) or any(r.ball.contains(0) for r in run):
-            chain: Rounded = product(arena, run)
-            return chain
+        if not len(run):
+            return arena.constant(1)
         with arena.silent():
             value = product(arena, run)
-        return arena.attach([value], tuple(run), _pull_prod)[0]
+        whole = not arena.variant and not any(r.ball.contains(0) for r in run)
+        return arena.attach([value], tuple(run), _pull_prod if whole else _pull_others)[0]
 
     return [reduced(x, dim, keepdim, one)]
 
@@ -250,6 +266,17 @@ def prod(arena: Rounding, x: Objects, *, dim: int | None = None, keepdim: bool =
 def _pull_prod(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> list[Rounded | None]:
     (g,), (y,) = gs, ys
     return [None if g is None else g * (y / x) for x in xs]
+
+
+def _pull_others(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> list[Rounded | None]:
+    """The product of the others as PyTorch has it: running products from both ends, which pull back as those do."""
+    (g,), arena = gs, ys[0].arena
+    if g is None:
+        return [None] * len(xs)
+    ones = arena.constant(1)
+    before = _running(arena, [ones, *xs[:-1]])
+    after = _running(arena, [ones, *xs[:0:-1]])[::-1]
+    return [g * (b * a) for b, a in zip(before, after, strict=True)]
 
 
 def norm(

@@ -87,14 +87,17 @@ def outer(algebra: Any, a: Objects, b: Objects) -> list[Objects]:
 def addmm(
     algebra: Any, x: Objects, a: Objects, b: Objects, *, beta: float = 1, alpha: float = 1
 ) -> list[Objects]:
-    """beta*x + alpha*(a @ b)."""
-    (made,) = matmul(algebra, a, b)
-    whole = np.broadcast_to(x, made.shape)
-    cells = (
-        algebra.add([_times(algebra, p, beta), _times(algebra, q, alpha)])
-        for p, q in zip(whole.flat, made.flat, strict=True)
-    )
-    return [objects(cells, made.shape)]
+    """beta*x + alpha*(a @ b), its terms summed in any order: libraries begin with x, or end with it."""
+    shape = (a.shape[0], b.shape[1])
+    whole = np.broadcast_to(x, shape)
+
+    def cell(i: int, j: int) -> Any:
+        products = [algebra.mul(p, q) for p, q in zip(a[i], b[:, j], strict=True)]
+        return algebra.add(
+            [_times(algebra, whole[i, j], beta), *(_times(algebra, p, alpha) for p in products)]
+        )
+
+    return [objects((cell(i, j) for i, j in np.ndindex(shape)), shape)]
 
 
 def _times(algebra: Any, x: Any, number: float) -> Any:

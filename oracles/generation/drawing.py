@@ -80,7 +80,7 @@ class Drawing:
             hole = self.integer(0, rank - 1)
             return tuple(0 if i == hole else 2 for i in range(rank))
         if self.face == "bulk" and most:
-            return (4, 5)[: max(least, min(2, most))]
+            return (9,) if most == 1 else (4, 5)[: max(least, min(2, most))]
         if self.face == "non-square" and most > 1:
             return (2, 3, 1)[: self.integer(max(2, least), max(2, min(most, 3)))]
         rank = self.integer(max(least, min(1, most)), max(least, min(most, 3)))

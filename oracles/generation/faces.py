@@ -6,12 +6,14 @@ Leaning is a wish and seeing is a fact: what a report says was visited is read o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from oracles.generation.steps import TENSORS, numeric_settings
-from oracles.generation.values import offers
+import refgrad
+from oracles.generation.steps import DRAWERS, TENSORS, large_numbers, numeric_settings
+from oracles.generation.values import REALS, offers
 from oracles.program import Case, Dots, Int, NewAxis, Refs, Scalar, Step
 
 NUMBERS = ("negative", "zero", "ties", "kink", "large", "tiny")
@@ -63,13 +65,8 @@ PAIRED: dict[str, tuple[str, ...]] = {
 def faces_of_op(op: str, public: Any) -> tuple[str, ...]:
     """The faces that this op has, plain first."""
     facts = public.facts
-    positive = all(facts.domain.get(name, (-1.0,))[0] >= 0 for name in public.inputs)
-    nonzero = all(
-        facts.domain.get(name, (-1.0,))[0] >= 0 or 0 in facts.poles.get(name, ()) for name in public.inputs
-    )
-    found = ["plain"]
-    found += [f for f in NUMBERS if not (f == "negative" and positive) and not (f == "zero" and nonzero)]
-    found = [f for f in found if all(offers(f, domain) for domain in facts.domain.values())]
+    domains = [(*facts.domain.get(n, REALS), *facts.poles.get(n, ())) for n in public.inputs]
+    found = ["plain", *(f for f in NUMBERS if any(offers(f, domain) for domain in domains))]
     found = [
         f for f in found if not (f == "kink" and not facts.kinks) and not (f == "ties" and op not in TIED)
     ]
@@ -77,7 +74,7 @@ def faces_of_op(op: str, public: Any) -> tuple[str, ...]:
         f for f in SHAPES if not (f == "0-d" and op in RANKED) and not (f == "empty" and op in NEVER_EMPTY)
     ]
     if op in INVERTED:
-        found = [f for f in found if f not in ("large", "tiny", "non-square", "zero")]
+        found = [f for f in found if f not in ("large", "tiny", "non-square")]
     if op in ("dot", "outer"):
         found.remove("non-square")
     if op in PAIRED:
@@ -173,13 +170,40 @@ def _negative_dim(step: Step) -> bool:
     )
 
 
+LARGE = 1e3
+
+
+@cache
+def _large_for(op: str) -> float:
+    """The number from which on an operand is large: LARGE, or the largest drawn that does not overflow this op."""
+    public = refgrad.catalogue()[op]
+    if op in DRAWERS or len(public.inputs) != 1:
+        return LARGE
+    (name,) = public.inputs
+    domain = (*public.facts.domain.get(name, REALS), *public.facts.poles.get(name, ()))
+    if not offers("large", domain):
+        return LARGE
+    return min(LARGE, max((abs(n) for n in large_numbers(public, domain)), default=LARGE))
+
+
+def _large(case: Case) -> bool:
+    """Whether a step reads an input with an element that is large for its op."""
+    inputs = case.program.inputs
+    return any(
+        bool(np.any(np.abs(case.inputs[ref].numpy().astype(np.float64)) >= _large_for(step.op)))
+        for step in case.program.steps
+        for ref in step.refs()
+        if ref < len(inputs) and inputs[ref].requires_grad
+    )
+
+
 SEEN: dict[str, Callable[[Case], bool]] = {
     "plain": lambda case: True,
     "negative": _any_element(lambda a: a < 0),
     "zero": _any_element(lambda a: a == 0),
     "ties": _any_input(lambda a: a.size > 1 and len(np.unique(a)) < a.size),
     "kink": _any_element(lambda a: a == 0),
-    "large": _any_element(lambda a: np.abs(a) >= 1e3),
+    "large": _large,
     "tiny": _any_element(lambda a: (np.abs(a) <= 1e-3) & (a != 0)),
     "0-d": _any_input(lambda a: a.ndim == 0),
     "empty": _any_input(lambda a: a.size == 0),

@@ -78,10 +78,11 @@ def einsum(d: Drawing, op: str, public: Any) -> int:
 
 def square(d: Drawing, op: str, public: Any) -> int:
     """linalg.inv, linalg.det: matrices with a strong diagonal, its rows shuffled so that pivots move."""
-    n = 0 if d.face == "empty" else d.integer(1, 3)
+    n = 0 if d.face == "empty" else d.integer(2 if d.face == "zero" else 1, 3)
     batch = (2,) if d.face == "bulk" else ()
     count = int(np.prod((*batch, n, n)))
-    numbers = np.array([d.one_of(0.5, -0.5, 1.0, -1.0, 0.0, 0.25, 0.7) for _ in range(count)])
+    weak = (0.0, 1.0, -0.5) if d.face == "zero" else (0.5, -0.5, 1.0, -1.0, 0.0, 0.25, 0.7)
+    numbers = np.array([d.one_of(*weak) for _ in range(count)])
     strong = np.eye(n)[:: d.one_of(-1, 1)] * d.one_of(4.0, -5.0, 3.5)
     return d.apply(op, Ref(d.given(numbers.reshape(*batch, n, n) + strong)))
 

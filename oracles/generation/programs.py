@@ -44,7 +44,7 @@ def alone(draw: Any, op: str, face: str) -> Sample:
 
 @st.composite
 def composed(draw: Any, ops: tuple[str, ...]) -> Sample:
-    """Two to five ops that feed each other; sometimes an earlier result is an output too."""
+    """One to five ops that feed each other; sometimes an earlier result is an output too."""
     d = Drawing(
         draw, draw(st.sampled_from(("plain", "plain", "same twice", "scalar", "settings", "non-contiguous")))
     )

@@ -18,7 +18,7 @@ from oracles.generation.drawing import HUGE, Drawing
 from oracles.generation.lines import LINES
 from oracles.generation.matrices import MATRICES
 from oracles.generation.moves import MOVES
-from oracles.generation.values import NUMBERS, REALS, draw_array, holds, table
+from oracles.generation.values import NUMBERS, REALS, Domain, draw_array, holds, table
 from oracles.program import Dots, IndexItem, Int, NewAxis, Pick, Ref, Refs, Scalar, Setting, Slice
 
 Settings = dict[str, Setting]
@@ -47,11 +47,15 @@ def _argument(d: Drawing, op: str, public: Any, domain: Any, kinks: tuple[float,
     """The operand of a function of one: not so large that the result overflows."""
     if d.face != "large" or d.steps:
         return d.operand(domain, kinks)
+    return d.given(draw_array(d.draw, d.shape(), large_numbers(public, domain)), domain)
+
+
+def large_numbers(public: Any, domain: Domain) -> tuple[float, ...]:
+    """The large numbers at which a function of one operand does not overflow."""
     numbers = np.array(table("large", domain))
     with np.errstate(all="ignore"):
         results = public.function(refgrad.tensor(numbers)).numpy()
-    finite = tuple(float(n) for n, y in zip(numbers, results, strict=True) if abs(y) < HUGE)
-    return d.given(draw_array(d.draw, d.shape(), finite), domain)
+    return tuple(float(n) for n, y in zip(numbers, results, strict=True) if abs(y) < HUGE)
 
 
 def _numbers(d: Drawing, public: Any) -> Settings:

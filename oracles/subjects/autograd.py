@@ -33,6 +33,9 @@ def limit(step: Step, operands: list[Any]) -> str:
     ordered = step.op == "linalg.vector_norm" and "ord" in step.settings
     if ordered and not isinstance(step.settings.get("dim"), int):
         return "np.linalg.norm with an order takes a matrix's norm over two axes"
+    several = step.settings.get("dim")
+    if step.op == "linalg.vector_norm" and isinstance(several, tuple) and len(several) > 2:
+        return "np.linalg.norm takes one axis or two"
     if step.op == "cat" and len({x.ndim for x in operands[0]}) > 1:
         return "np.concatenate skips no empty operand"
     if step.op == "linalg.solve" and _vectors(operands[0].shape, operands[1].shape):

@@ -121,6 +121,10 @@ BY_HAND: dict[str, tuple[Callable[..., Any], tuple[float, ...]]] = {
     "tanh": (mpmath.tanh, (1.1,)),
     "reciprocal": (lambda x: 1 / x, (-0.7,)),
     "relu": (lambda x: max(x, mpmath.mpf(0)), (0.9,)),
+    "floor": (mpmath.floor, (-0.7,)),
+    "ceil": (mpmath.ceil, (-0.7,)),
+    "trunc": (lambda x: mpmath.sign(x) * mpmath.floor(abs(x)), (-0.7,)),
+    "round": (mpmath.nint, (-0.7,)),
 }
 
 
@@ -204,7 +208,7 @@ def test_possible_overflow_has_no_budget() -> None:
 
 ALONG: dict[str, Any] = {"dim": 0}
 BLOCKS: dict[str, dict[str, Any]] = {
-    **{op: ALONG for op in ("softmax", "logsumexp", "cumprod", "log_softmax")},
+    **dict.fromkeys(("softmax", "logsumexp", "cumprod", "log_softmax"), ALONG),
     **{
         op: {}
         for op in ("std", "var", "prod", "linalg.vector_norm", "linalg.inv", "linalg.det", "linalg.solve")

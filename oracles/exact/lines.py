@@ -119,7 +119,7 @@ def norm(
     *,
     ord: float | str = 2,
     dim: Dim = None,
-    keepdim: bool = False,  # noqa: A002 - PyTorch's name
+    keepdim: bool = False,
 ) -> list[Objects]:
     """The 1-norm, the 2-norm or the infinity norm of each line."""
     return [reduced(x, dim, keepdim, lambda run: length(algebra, run, float(ord)))]

@@ -85,7 +85,9 @@ def log_softmax(x: Array, *, dim: int) -> Any:
     if x.ndim == 0:
         return x - x
     off = x - np.max(x, axis=dim, keepdims=True, initial=-np.inf)
-    return off - np.log(np.sum(np.exp(off), axis=dim, keepdims=True))
+    total = np.sum(np.exp(off), axis=dim, keepdims=True)
+    with np.errstate(divide="ignore"):  # an empty line sums to 0, and no element is left to take its log from
+        return off - np.log(total)
 
 
 def count(shape: Shape, dim: Shape) -> int:

@@ -13,7 +13,7 @@ from refgrad.op import Zero
 
 from .campaigns import plan
 
-SUBJECT = '''
+SUBJECT = """
 import functools
 
 import refgrad.op
@@ -39,7 +39,7 @@ if isinstance(formula, refgrad.op.Joint):
     op.rebind({{name: joint if said is formula else said for name, said in formulas.items()}})
 else:
     op.rebind({{**formulas, {argument!r}: millionth(formula)}})
-'''
+"""
 
 
 def formulas(name: str) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from itertools import islice
+from itertools import chain, islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +24,7 @@ from oracles.blame import Accusation, Kind, accuse, finding_id, first_order
 from oracles.findings import finding
 from oracles.generation.faces import faces_of_op
 from oracles.judge import PATIENCE, Bench
+from oracles.known import Listed
 from oracles.plan import CannotJudge, Plan, UsageError, has_pytorch, plan_check
 from oracles.records import Failure, Finding, Footer, Header, Record
 from oracles.remote import Remote
@@ -45,7 +46,10 @@ COMPOSED_UNIT = 25
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a campaign is: cases judged so far and about how many there will be, and what is being judged."""
+    """How far a campaign is: cases judged so far and about how many there will be, and what is being judged.
+
+    `findings` counts the faults that are not on the list of known failures.
+    """
 
     done: int
     total: int
@@ -190,6 +194,8 @@ class _Pool:
 def campaign(plan: Plan, stop: threading.Event | None = None) -> Iterator[Record | Progress]:
     """Judge a subject: a header, a record for each case, a finding for each distinct fault, and a footer.
 
+    Every known failure that the plan concerns is judged again from its case before the search begins.
+
     When `stop` is set, or on the first KeyboardInterrupt, the search ends, what was found is yielded as it is, and the
     footer says that the run was interrupted.
 
@@ -201,16 +207,17 @@ def campaign(plan: Plan, stop: threading.Event | None = None) -> Iterator[Record
     with ExitStack() as stack:
         bench = stack.enter_context(bench_of(plan))
         yield _header(plan, bench)
+        asked = plan.ops
         plan = replace(plan, ops=tuple(op for op in plan.ops if op not in bench.subject.ready.unsupported))
         crew: _Inline | _Pool = _Inline(plan, bench, stop)
         if plan.jobs > 1:
             crew = _Pool(plan, stop)
             stack.callback(crew.executor.shutdown, wait=True, cancel_futures=True)
-        tally = _Tally(plan, stop, began)
-        yield from _to_the_end(tally.run(crew), stop)
-        yield Footer(
-            tally.cases, tally.judged, len(tally.kinds), round(time.monotonic() - began, 3), stop.is_set()
-        )
+        listed = Listed(plan.known, asked, plan.subject, _replay_command(plan))
+        tally = _Tally(plan, stop, began, listed)
+        yield from _to_the_end(chain(listed.judged(bench, stop.is_set), tally.run(crew)), stop)
+        yield from listed.revised(tally.kinds)
+        yield tally.footer()
 
 
 def _to_the_end(items: Iterator[Record | Progress], stop: threading.Event) -> Iterator[Record | Progress]:
@@ -257,8 +264,8 @@ def _header(plan: Plan, bench: Bench) -> Header:
 class _Tally:
     """What a campaign has seen so far, and the loop that fills it."""
 
-    def __init__(self, plan: Plan, stop: threading.Event, began: float) -> None:
-        self.plan, self.stop, self.began = plan, stop, began
+    def __init__(self, plan: Plan, stop: threading.Event, began: float, listed: Listed) -> None:
+        self.plan, self.stop, self.began, self.listed = plan, stop, began, listed
         self.cases = 0
         self.judged = 0
         self.kinds: set[Kind] = set()
@@ -309,14 +316,15 @@ class _Tally:
 
     def _new(self, crew: _Inline | _Pool, unit: Unit, result: Searched) -> Iterator[Record]:
         for kind, accusation in result.accused.items():
-            if kind in self.kinds:
+            if kind in self.kinds | self.listed.settled:
                 continue
             self.kinds.add(kind)
             try:
-                yield crew.found(unit, accusation, result.seen[kind], not self.stop.is_set())
+                found = crew.found(unit, accusation, result.seen[kind], not self.stop.is_set())
             except KeyboardInterrupt:
                 self.stop.set()
-                yield crew.found(unit, accusation, result.seen[kind], False)
+                found = crew.found(unit, accusation, result.seen[kind], False)
+            yield msgspec.structs.replace(found, known=kind in self.listed.kinds)
 
     def _out_of_time(self) -> bool:
         return self.plan.seconds is not None and time.monotonic() - self.began > self.plan.seconds
@@ -328,7 +336,25 @@ class _Tally:
         else:
             drawn = sum(u.examples for u in pieces[:done])
             total = round(self.cases * sum(u.examples for u in pieces) / max(1, drawn))
-        return Progress(self.cases, total, pieces[done - 1].doing, len(self.kinds))
+        return Progress(self.cases, total, pieces[done - 1].doing, len(self._every - self.listed.kinds))
+
+    @property
+    def _every(self) -> set[Kind]:
+        """The kinds of all findings, from the search and from the list."""
+        return self.kinds | self.listed.shown
+
+    def footer(self) -> Footer:
+        """The counts of the whole run."""
+        return Footer(
+            self.cases,
+            self.judged,
+            len(self._every),
+            round(time.monotonic() - self.began, 3),
+            self.stop.is_set(),
+            len(self._every & self.listed.kinds),
+            self.listed.stale,
+            self.listed.left_out,
+        )
 
 
 def replay(found: Finding, subject_file: Path | None = None) -> Replayed:

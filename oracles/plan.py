@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import refgrad
+from oracles.known import Entry, ListError, packaged, read_known
 from oracles.program import DType
 from oracles.subjects import available
 
@@ -32,7 +33,7 @@ class Plan:
     """A campaign: which subject, on which ops and dtypes, how far, and from which seed.
 
     `examples` programs are drawn for each op; with `seconds`, rounds follow until that time has passed. `subject_file`
-    defines the subject where refgrad does not.
+    defines the subject where refgrad does not. `known` are the entries of the list of known failures in `known_file`.
     """
 
     subject: str
@@ -44,6 +45,8 @@ class Plan:
     seed: int
     jobs: int
     command: str
+    known_file: Path | None = None
+    known: tuple[Entry, ...] = ()
 
     @property
     def where(self) -> str | Path:
@@ -61,11 +64,14 @@ def plan_check(
     seed: int | None,
     jobs: int,
     command: str,
+    known_file: Path | None = None,
+    fix: bool = False,
 ) -> Plan:
-    """Check a request and fill in its defaults.
+    """Check a request and fill in its defaults; with `fix`, also whether it may rewrite the list of known failures.
 
     Raises:
-        UsageError: an unknown subject, op or dtype, or a subject file that is not there.
+        UsageError: an unknown subject, op or dtype, a file that is not there, a list of known failures that cannot be
+            read, or a run that may not rewrite it.
     """
     if subject_file is not None and not subject_file.is_file():
         raise UsageError(f"--subject-file: {subject_file} is not a file")
@@ -74,6 +80,9 @@ def plan_check(
     catalogue = tuple(refgrad.catalogue())
     _known("op", ops, catalogue, "; `refgrad ops` lists them")
     _known("dtype", dtypes, DTYPES, "")
+    if fix and (ops or seconds is not None):
+        raise UsageError("--fix rewrites the list from a whole run: leave out --ops and --for")
+    listed, known = _listed(subject, subject_file, known_file, fix)
     return Plan(
         subject,
         subject_file,
@@ -84,7 +93,26 @@ def plan_check(
         secrets.randbelow(1_000_000) if seed is None else seed,
         jobs,
         command,
+        listed,
+        known,
     )
+
+
+def _listed(
+    subject: str, subject_file: Path | None, known_file: Path | None, fix: bool
+) -> tuple[Path | None, tuple[Entry, ...]]:
+    """The list of known failures and its entries: the file that was given, else the one that comes with the project."""
+    path = known_file or (packaged(subject) if subject_file is None else None)
+    if path is None and fix:
+        raise UsageError("--fix needs --known FILE: no list comes with a subject from a file")
+    if path is None or not path.exists():
+        if known_file is not None and not fix:
+            raise UsageError(f"--known: {known_file} is not a file; with --fix the run writes it")
+        return path, ()
+    try:
+        return path, read_known(path, unwritten=fix)
+    except ListError as error:
+        raise UsageError(str(error)) from error
 
 
 def _known(what: str, given: Iterable[str], known: Iterable[str], more: str) -> None:

@@ -1,7 +1,8 @@
 """What a run writes: a stream of JSON lines, from a header through cases and findings to a footer.
 
 Every page, table and exit code is a function of these records. `FORMAT` grows when a reader of the older form could
-misread the newer one; a reader refuses a stream of a newer format and says so.
+misread the newer one; a reader refuses a stream of a newer format and says so. A reader from before `Known` skips those
+lines with a notice and shows every known fault as a finding: louder than it need be, and nothing false.
 """
 
 from __future__ import annotations
@@ -116,6 +117,7 @@ class Finding(msgspec.Struct, frozen=True, tag_field="record", tag="finding"):
     "died", "hung", "not repeatable" ...). `step` is the number of the blamed step in the shrunk program, -1 for the
     walk.
     `program` is the case as the subject's own code; `script` reproduces it with the subject and NumPy alone.
+    `known` says that the subject's list of known failures has it: the `Known` record of the same id says why.
     """
 
     id: str
@@ -136,6 +138,36 @@ class Finding(msgspec.Struct, frozen=True, tag_field="record", tag="finding"):
     captured: str = ""
     shrunk: bool = True
     seen: int = 1
+    known: bool = False
+
+
+Status = Literal["fails as listed", "healed", "changed", "not reached"]
+"""What became of an entry of the list of known failures, judged again from its case.
+
+fails as listed  the fault is there, of the listed kind: known, and no reason to fail the run
+healed           the case passes now: the entry is to be taken off the list
+changed          the case shows a fault of another kind now, or only another case still shows the listed one
+not reached      the subject lacks the op, or nothing can be said of the case any more
+"""
+
+
+class Known(msgspec.Struct, frozen=True, tag_field="record", tag="known", omit_defaults=True):
+    """One entry of the subject's list of known failures, and what became of it.
+
+    `id` is that of a finding of this kind. `message` says what was seen, and `now` is the id of the finding that the
+    entry has changed into. An entry may be written again once the search has ended: the last one counts.
+    """
+
+    id: str
+    blame: str
+    argument: str
+    error: str
+    status: Status
+    reason: str
+    link: str = ""
+    since: str = ""
+    message: str = ""
+    now: str = ""
 
 
 class Failure(msgspec.Struct, frozen=True, tag_field="record", tag="failure"):
@@ -146,13 +178,20 @@ class Failure(msgspec.Struct, frozen=True, tag_field="record", tag="failure"):
 
 
 class Footer(msgspec.Struct, frozen=True, tag_field="record", tag="footer"):
-    """The last line. A stream without one was cut off; what stands before it still counts."""
+    """The last line. A stream without one was cut off; what stands before it still counts.
+
+    Of the `findings`, `known` are on the subject's list of known failures. `stale` entries of that list do not fail as
+    listed, and `left_out` ones were not judged, because their ops were not asked for.
+    """
 
     cases: int
     judged: int
     findings: int
     seconds: float
     interrupted: bool = False
+    known: int = 0
+    stale: int = 0
+    left_out: int = 0
 
 
-Record = Header | Judged | Finding | Failure | Footer
+Record = Header | Judged | Known | Finding | Failure | Footer

@@ -22,8 +22,8 @@ from oracles.budget.blocks import BLOCKS
 from oracles.budget.forms import variants
 from oracles.budget.rounded import Overflow, Rounded, Rounding
 from oracles.exact.evaluate import NoMeaning, evaluate
+from oracles.exact.objects import Objects, objects
 from oracles.exact.scalars import Truth
-from oracles.exact.structure import Objects, objects
 from oracles.program import Case
 
 START_BITS = 160

@@ -68,7 +68,7 @@ operators.attach()
 
 # The functions of the catalogue, and dtypes whose names are also Python's.
 globals().update(
-    {name: function for name, function in FUNCTIONS.items() if name not in ("getitem", "linalg.solve")}
+    {name: function for name, function in FUNCTIONS.items() if name != "getitem" and "." not in name}
 )
 globals().update(
     bool=dtypes.bool_, int=int32, float=float32, short=int16, long=int64, half=float16, double=float64

@@ -176,8 +176,9 @@ def _rule(
         names = tuple(n for n in said.inputs if formulas.get(n) is said)
         places = tuple(said.inputs.index(n) for n in names)
     wanted = list(inspect.signature(formula).parameters)
-    outputs = [frame.outputs[0]] if wanted[:1] == ["g"] else [o for o in frame.outputs if f"g_{o}" in wanted]
-    first = ["g"] if wanted[:1] == ["g"] else [f"g_{o}" for o in outputs]
+    whole = wanted[:1] in (["g"], ["gs"])
+    outputs = [frame.outputs[0]] if whole else [o for o in frame.outputs if f"g_{o}" in wanted]
+    first = wanted[:1] if whole else [f"g_{o}" for o in outputs]
     if not first or wanted[: len(first)] != first:
         raise TypeError(f"{op}: the formula for {name!r} must take the cotangent first, not {wanted[:1]}")
     rest = wanted[len(first) :]

@@ -1,9 +1,11 @@
 """Linear algebra under PyTorch's names."""
 
-from refgrad.ops import products  # noqa: F401 (publishes)
+from refgrad.ops import matrices, products, totals  # noqa: F401 (publish)
 from refgrad.ops.linear import LinAlgError
 from refgrad.public import FUNCTIONS
 
-__all__ = ["LinAlgError", "solve"]
+__all__ = ["LinAlgError", "det", "inv", "solve", "vector_norm"]
 
-solve = FUNCTIONS["linalg.solve"]
+det, inv, solve, vector_norm = (
+    FUNCTIONS[f"linalg.{name}"] for name in ("det", "inv", "solve", "vector_norm")
+)

@@ -7,7 +7,8 @@
 Positional parameters are the tensors, keyword-only ones the settings. A formula asks by parameter name for
 what it needs, and what it asks for is what is saved:
 
-    g          the cotangent of the output, always first; where several outputs are differentiable, g_q, g_r
+    g          the cotangent of the output, always first; where several outputs are differentiable, g_q, g_r;
+               where there may be any number of outputs, gs
     y          the output; of several outputs, each by its own name
     LU         an auxiliary result: computed forward and saved, not returned
     x          an input
@@ -98,6 +99,7 @@ class Op:
         "facts",
         "frame",
         "has_formula",
+        "many",
         "name",
         "node",
         "node_class",
@@ -118,7 +120,9 @@ class Op:
         aux: tuple[str, ...] = (),
         dtypes: str | None = None,
         node: str | None = None,
+        many: bool = False,
     ) -> None:
+        self.many = many
         self.name = evaluate.__name__.rstrip("_")
         self.evaluate = evaluate
         self.facts = facts
@@ -175,7 +179,7 @@ class Op:
         self.has_formula = tuple(formulas[name] is not NO_GRADIENT for name in self.inputs)
         self.promoted = self.has_formula if any(self.has_formula) else (True,) * len(self.inputs)
         each = all(rule.places is None for rule in self.binding.rules)  # no list, no joint formula
-        alone = len(self.outputs) == 1 and not self.aux and each and all(self.has_formula)
+        alone = len(self.outputs) == 1 and not self.aux and not self.many and each and all(self.has_formula)
         self.single = alone and len(self.inputs) == 1  # what `refgrad.record` can apply without detours
         self.simple = alone and len(self.inputs) == 2 and self.dtypes in (COMMON, FLOAT)
         self.plans: dict[int, Plan] = {}
@@ -194,6 +198,7 @@ def op(
     aux: tuple[str, ...] = (),
     dtypes: str | None = None,
     node: str | None = None,
+    many: bool = False,
     **formulas: Formula | Zero,
 ) -> Callable[[Callable[..., Any]], Op]:
     """Declare an op over its NumPy evaluation. Facts and joint formulas come first, formulas by keyword.
@@ -201,6 +206,8 @@ def op(
     outputs, aux: the names of what the evaluation returns, outputs first.
     dtypes: FLOAT, COMMON, OWN or MOVES; by default FLOAT for an op with a textual meaning, else OWN.
     node: PyTorch's name of the node, where it is not derived from the op's.
+    many: whether the evaluation returns a tuple of any length, as split does; formulas then take, in place of
+        g, `gs`: the list of the outputs' cotangents.
     Raises TypeError, with a sentence, if names and formulas do not match or the name is taken.
     """
     facts = next((s for s in said if isinstance(s, Facts)), Facts())
@@ -208,7 +215,7 @@ def op(
 
     def declare(evaluate: Callable[..., Any]) -> Op:
         stated = {**joints, **formulas}
-        made = Op(evaluate, facts, stated, outputs=outputs, aux=aux, dtypes=dtypes, node=node)
+        made = Op(evaluate, facts, stated, outputs=outputs, aux=aux, dtypes=dtypes, node=node, many=many)
         if REGISTRY.setdefault(made.name, made) is not made:
             raise TypeError(f"{made.name}: there is already an op of this name")
         return made

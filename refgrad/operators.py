@@ -151,6 +151,7 @@ def attach() -> None:
         "__rpow__": _operator(named["pow"], swapped=True),
         "__matmul__": _matrix_product(),
         "__neg__": named["neg"],
+        "__abs__": named["abs"],
         "__pos__": lambda self: self,
         "T": property(_reversed),
         "mT": property(_matrices_transposed),

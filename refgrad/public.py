@@ -29,7 +29,7 @@ class Public:
     name: PyTorch's, such as "exp", "linalg.solve", "getitem".
     inputs: the names that facts and formulas have for its tensors.
     settings: its other parameters with their defaults; `inspect.Parameter.empty` for one without.
-    facts: what is true of the function; of several ops, the first's.
+    facts: what is true of the function; unless it says otherwise, the first op's.
     ops: the ops that a call may bind, and those it is composed of.
     """
 
@@ -52,8 +52,19 @@ def catalogue() -> Mapping[str, Public]:
     return MappingProxyType(_CATALOGUE)
 
 
-def public(name: str, *ops: Op, judged: bool = True, method: str | bool = True) -> Callable[[F], F]:
-    """Publish a function as `refgrad.<name>` and, unless `method` says otherwise, as a method of that name."""
+def public(
+    name: str,
+    *ops: Op,
+    judged: bool = True,
+    method: str | bool = True,
+    facts: Facts | None = None,
+    inputs: tuple[str, ...] = (),
+) -> Callable[[F], F]:
+    """Publish a function as `refgrad.<name>` and, unless `method` says otherwise, as a method of that name.
+
+    facts: what is true of the function, where it is not what is true of the first op.
+    inputs: the names of its tensors, where they are not the first op's.
+    """
 
     def publish(function: F) -> F:
         short = name.rpartition(".")[2]
@@ -62,21 +73,32 @@ def public(name: str, *ops: Op, judged: bool = True, method: str | bool = True) 
         if method:
             setattr(Tensor, method if isinstance(method, str) else short, function)
         if judged:
-            inputs = ops[0].inputs
-            parameters = list(signature(function).parameters.values())[len(inputs) :]
-            settings = {p.name: p.default for p in parameters if p.kind is not p.VAR_POSITIONAL}
+            tensors = inputs or ops[0].inputs
+            settings = settings_of(function, tensors)
             doc = (function.__doc__ or "").strip()
             _CATALOGUE[name] = Public(
-                name, inputs, MappingProxyType(settings), ops[0].facts, ops, function, doc
+                name, tensors, MappingProxyType(settings), facts or ops[0].facts, ops, function, doc
             )
         return function
 
     return publish
 
 
+def settings_of(function: Callable[..., Any], inputs: tuple[str, ...]) -> dict[str, Any]:
+    """The parameters that are no tensors, with their defaults.
+
+    Tensors are those that are named as an input is, and from the front as many as there are inputs besides.
+    """
+    parameters = signature(function).parameters.values()
+    named = [p for p in parameters if p.name in inputs]
+    others = [p for p in parameters if p.name not in inputs and p.kind is not p.VAR_POSITIONAL]
+    return {p.name: p.default for p in others[max(0, len(inputs) - len(named)) :]}
+
+
 def publish_elementwise() -> None:
     """Publish each op with a textual meaning that no function has claimed."""
-    claimed = {op for entry in _CATALOGUE.values() for op in entry.ops}
+    overloaded = [e for e in _CATALOGUE.values() if isinstance(e.ops[0].facts.meaning, str)]
+    claimed = {op for entry in overloaded for op in entry.ops}
     for op in REGISTRY.values():
         if isinstance(op.facts.meaning, str) and op not in claimed and op.name not in FUNCTIONS:
             public(op.name, op)(unary(op) if len(op.inputs) == 1 else binary(op))
@@ -115,6 +137,13 @@ def operands(function: str, input: Any, other: Any) -> None:
         raise wrong_type(function, "other", 2, other)
     if type(input) is Tensor and type(other) is Tensor and input._array.shape != other._array.shape:
         broadcast(input._array.shape, other._array.shape)
+
+
+def both_tensors(function: str, input: Any, other: Any) -> None:
+    """Raise as PyTorch does unless both are tensors, and broadcast together."""
+    check_tensor(function, input)
+    check_tensor(function, other, "other", 2)
+    operands(function, input, other)
 
 
 def broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:

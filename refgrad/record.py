@@ -100,19 +100,20 @@ def _apply(op: Op, inputs: Sequence[Any], settings: Mapping[str, Any]) -> Any:
     arrays = [x._array if type(x) is Tensor else x for x in inputs]
     operands, half = _operands(op, arrays)
     answer = op.evaluate(*operands, **settings)
-    count = len(op.outputs)
-    results = [_array(r) for r in answer] if count + len(op.aux) > 1 else [_array(answer)]
+    count = len(answer) if op.many else len(op.outputs)
+    several = op.many or count + len(op.aux) > 1
+    results = [_array(r) for r in answer] if several else [_array(answer)]
     made = [Tensor(out if half is None else _round(out, half)) for out in results[:count]]
     if mode.enabled:
         edges, mask = _edges(op, inputs)
-        places = op.binding.cotangents
+        places = tuple(range(count)) if op.many else op.binding.cotangents
         if mask and is_floating(made[places[0]]._array.dtype):  # integers have no gradient
             results[:count] = [_widen(out._array) for out in made]
             metas = tuple([(made[i]._array.shape, made[i]._array.dtype) for i in places])
             node = _node(op, inputs, operands, results, settings, edges, mask, metas)
             for nr, place in enumerate(places):
                 made[place]._edge = (node, nr)
-    return made[0] if count == 1 else tuple(made)
+    return made[0] if count == 1 and not op.many else tuple(made)
 
 
 def _operands(op: Op, arrays: Sequence[Any]) -> tuple[list[Array], Stored | None]:
@@ -146,11 +147,12 @@ def _node(
 ) -> Node:
     """The node of this application, with what its live formulas ask for."""
     plan = op.plans.get(mask) or op.plan(mask)
-    frame = (*results, operands) if op.lists else (*results, *operands)
+    made: tuple[Any, ...] = (results,) if op.many else tuple(results)
+    frame = (*made, operands) if op.lists else (*made, *operands)
     if plan.settings:
         frame += _settings(op, settings, operands)
     held = tuple([_constant(x) for x in plan.keep((inputs,) if op.lists else tuple(inputs))])
-    plain = plan.steps is not None and not is_half(metas[0][1])
+    plain = plan.steps is not None and not op.many and not is_half(metas[0][1])
     return node_class(op)(plan, edges, plan.save(frame), held, metas, plain)
 
 

@@ -130,6 +130,7 @@ def _run_node(
         raise RuntimeError(FREED)
     saved, fit = (node.saved_tensors(), _fit_tensor) if create_graph else (node.saved, _fit_array)
     edges = node.edges
+    gs = (gs,) if node.op.many else gs
     for rule, pick in node.plan.rules:
         if rule.places is None:
             edge = edges[rule.inputs[0]]

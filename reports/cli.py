@@ -20,10 +20,10 @@ from rich.console import Console
 from rich.text import Text
 
 from oracles.records import Failure, Finding
-from reports.folder import write_pages
+from reports.folder import write_pages, write_whole
 from reports.interrupts import Interrupts, Leave
 from reports.live import announced, live
-from reports.stream import RUN_FILE, ReportError, Run, RunWriter, read_run
+from reports.stream import RUN_FILE, ReportError, Run, RunWriter, cannot_write, read_run
 from reports.summary import Summary, summarize
 from reports.text import line, number, plain
 
@@ -31,7 +31,20 @@ if TYPE_CHECKING:
     from oracles.campaign import Plan
 
 AGREES, FINDINGS, USAGE, UNJUDGED, LEFT = 0, 1, 2, 3, 130
-CODES = {"agrees": AGREES, "differs": FINDINGS, "nothing judged": UNJUDGED}
+CODES = {
+    "agrees": AGREES,
+    "known": AGREES,
+    "stale": FINDINGS,
+    "differs": FINDINGS,
+    "nothing judged": UNJUDGED,
+}
+STYLES = {
+    "agrees": "bold green",
+    "known": "bold green",
+    "stale": "bold red",
+    "differs": "bold red",
+    "nothing judged": "bold yellow",
+}
 FOLDER = Path("refgrad-report")
 UNITS = {"s": 1, "m": 60, "h": 3600}
 DURATION = re.compile(r"(\d+(?:\.\d+)?)([smh])")
@@ -42,6 +55,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Tells, with evidence, whether an implementation of automatic differentiation is right.",
 )
+
+OPTIONS: dict[str, Any] = {
+    "--subject-file": None, "--ops": "", "--dtype": "", "--examples": None, "--for": "", "--seed": None, "--jobs": 1,
+    "--known": None, "--out": FOLDER,
+}  # fmt: skip
+"""What `check` may be given, with what it takes by default, in the order in which a recorded command spells them."""
 
 Folder = Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder for the run and its report.")]
 SubjectFile = Annotated[
@@ -79,6 +98,13 @@ def check(
     time: Annotated[str, typer.Option("--for", metavar="DURATION", help="How long to search: 30s, 5m.")] = "",
     seed: Annotated[int | None, typer.Option(min=0, help="Draw the same programs again.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="How many workers judge at once.")] = 1,
+    known: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="The list of known failures, in place of the one that comes along."
+        ),
+    ] = None,
+    fix: Annotated[bool, typer.Option("--fix", help="Rewrite that list from what the run finds.")] = False,
     out: Folder = FOLDER,
 ) -> None:
     """Judge every gradient of SUBJECT on small programs, and write run.jsonl and a report."""
@@ -95,22 +121,25 @@ def check(
             duration(time) if time else None,
             seed,
             jobs,
-            _command(subject, subject_file, ops, dtype, examples, time, seed, jobs, out),
+            _command(subject, subject_file, ops, dtype, examples, time, seed, jobs, known, out),
+            known,
+            fix,
         )
         with Interrupts() as interrupts, leaving(out):
             _stream(plan, out / RUN_FILE, console, interrupts)
             summary = summarize(read_run(out / RUN_FILE))
             write_pages(summary, out)
-    raise typer.Exit(_concluded(summary, out, console))
+        code = _concluded(summary, out, console)
+        if fix and plan.known_file is not None:
+            _fix(summary, plan.known_file, console)
+    raise typer.Exit(code)
 
 
 def _command(*given: Any) -> str:
-    """The command line that was given, spelled so that a shell reads it back."""
+    """The command line that was given, spelled so that a shell reads it back; to do it again is not to --fix again."""
     subject, *values = given
-    options = ("--subject-file", "--ops", "--dtype", "--examples", "--for", "--seed", "--jobs", "--out")
-    defaults = (None, "", "", None, "", None, 1, FOLDER)
     parts = ["refgrad", "check", subject]
-    for option, value, default in zip(options, values, defaults, strict=True):
+    for (option, default), value in zip(OPTIONS.items(), values, strict=True):
         if value != default:
             parts += [option, str(value)]
     return shlex.join(parts)
@@ -139,17 +168,39 @@ def _concluded(summary: Summary, out: Path, console: Console) -> int:
     """Say how the run ended and where its report is; the exit code says the same."""
     for notice in summary.notices:
         console.print(Text(plain(notice), "yellow"), soft_wrap=True)
-    style = {"agrees": "bold green", "differs": "bold red", "nothing judged": "bold yellow"}[
-        summary.conclusion
-    ]
-    console.print(Text(plain(summary.sentence), style), soft_wrap=True)
+    console.print(Text(plain(summary.sentence), STYLES[summary.conclusion]), soft_wrap=True)
     console.print(Text(_counts(summary)), soft_wrap=True)
     console.print(Text(f"report: {out / 'report.html'}"), soft_wrap=True)
     console.print(Text(f"next:   {_next(summary, out)}"), soft_wrap=True)
     footer = summary.run.footer
-    if summary.conclusion == "agrees" and (footer is None or footer.interrupted):
+    if CODES[summary.conclusion] == AGREES and (footer is None or footer.interrupted):
         return UNJUDGED if footer is None else LEFT
     return CODES[summary.conclusion]
+
+
+def _fix(summary: Summary, path: Path, console: Console) -> None:
+    """Rewrite the list of known failures from the run, and say what was done to it."""
+    from oracles.relist import relist
+
+    run = summary.run
+    if run.footer is None or run.footer.interrupted or run.problems:
+        console.print(Text(f"{path} was not rewritten: the run did not come to its end"), soft_wrap=True)
+        return
+    try:
+        text = path.read_bytes().decode() if path.exists() else ""
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    since = run.header.versions.get(run.header.subject, "")
+    new = relist(text, run.known, run.findings, since)
+    for word in ("added", "updated", "removed"):
+        for id_ in getattr(new, word):
+            console.print(Text(f"{path}: {word} {line(id_, 60)}"), soft_wrap=True)
+    if new.text == text:
+        console.print(Text(f"{path} is as it was"), soft_wrap=True)
+        return
+    write_whole(path, new.text)
+    if new.added:
+        console.print(Text(f"write their reasons into {path}: an empty one is refused"), soft_wrap=True)
 
 
 def _counts(summary: Summary) -> str:
@@ -158,9 +209,11 @@ def _counts(summary: Summary) -> str:
 
 
 def _next(summary: Summary, out: Path) -> str:
-    if summary.findings:
-        return line(summary.findings[0].command)
-    if summary.conclusion == "agrees":
+    if summary.new:
+        return line(summary.new[0].command)
+    if summary.stale:
+        return "correct the list of known failures, by hand or with --fix in a run on all ops"
+    if CODES[summary.conclusion] == AGREES:
         command = line(summary.run.header.command, 1000)
         return f"{command} with more --examples or a longer --for searches further"
     return f"read the reasons and failures in {out / 'report.html'}"

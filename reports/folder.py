@@ -18,10 +18,15 @@ def write_pages(summary: Summary, folder: Path) -> tuple[Path, ...]:
     Raises:
         ReportError: the system refuses to write.
     """
-    return tuple(_write(folder / name, render(summary)) for name, render in PAGES.items())
+    return tuple(write_whole(folder / name, render(summary)) for name, render in PAGES.items())
 
 
-def _write(path: Path, text: str) -> Path:
+def write_whole(path: Path, text: str) -> Path:
+    """Write the file whole or not at all.
+
+    Raises:
+        ReportError: the system refuses to write.
+    """
     draft = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from oracles.records import Finding, Header
+from oracles.records import Finding, Header, Known
 from reports import evidence
 from reports.numbers import short
 from reports.plot import Drawing, drawing
 from reports.summary import Summary, row_of
-from reports.text import clip, line, number, plain
+from reports.text import clip, is_link, line, number, plain
 
 TEXT_SHOWN = 20_000
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*")
@@ -34,13 +33,15 @@ class Exhibit:
     given: tuple[evidence.Given, ...]
     step: str
     plot: Drawing | None
+    listed: Known | None
 
 
 def render(summary: Summary) -> str:
     """The whole page. Equal runs give equal pages."""
     run = summary.run
     rows = _anchors("op", [row.name for row in summary.rows])
-    exhibits = _exhibits(summary.findings, rows)
+    exhibits = _exhibits(summary, rows)
+    found = {e.finding.id: e for e in exhibits}
     return (
         _environment()
         .get_template("page.html")
@@ -50,7 +51,9 @@ def render(summary: Summary) -> str:
             summary=summary,
             exhibits=exhibits,
             rows=rows,
-            found={e.finding.id: e for e in exhibits},
+            new=[e for e in exhibits if not e.finding.known],
+            known=[e for e in exhibits if e.finding.known],
+            found=found,
             again=again(run.header),
         )
     )
@@ -63,8 +66,9 @@ def again(header: Header) -> str:
     return f"{header.command} --seed {header.seed}"
 
 
-def _exhibits(findings: Iterable[Finding], rows: dict[str, str]) -> tuple[Exhibit, ...]:
-    findings = tuple(findings)
+def _exhibits(summary: Summary, rows: dict[str, str]) -> tuple[Exhibit, ...]:
+    findings = summary.findings
+    listed = {known.id: known for known in summary.listed}
     anchors = _anchors("finding", [f.id for f in findings])
     return tuple(
         Exhibit(
@@ -77,6 +81,7 @@ def _exhibits(findings: Iterable[Finding], rows: dict[str, str]) -> tuple[Exhibi
             given=evidence.given(finding),
             step=evidence.blamed_step(finding),
             plot=drawing(finding.plot),
+            listed=listed.get(finding.id) if finding.known else None,
         )
         for finding in findings
     )
@@ -105,6 +110,7 @@ def _environment() -> Environment:
         "share": _share,
         "quote": shlex.quote,
     }
+    environment.tests["link"] = is_link
     return environment
 
 

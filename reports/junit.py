@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from oracles.records import Finding
+from oracles.records import Finding, Known
 from reports.evidence import as_text, title
 from reports.summary import TRUTH, Cell, Row, Summary, row_of
 from reports.text import clip, line, plain
@@ -17,6 +17,7 @@ def render(summary: Summary) -> str:
     """The XML document as text. Characters that XML cannot hold are spelled out."""
     run = summary.run
     cases = [_case(summary, row, cell) for row in summary.rows for cell in row.cells]
+    cases += [_listed(summary, known) for known in summary.listed]
     cases += [_incomplete(summary)]
     suite = ET.Element(
         "testsuite",
@@ -37,14 +38,33 @@ def render(summary: Summary) -> str:
 
 def _case(summary: Summary, row: Row, cell: Cell) -> ET.Element:
     case = _testcase(summary, row.name, cell.oracle)
-    findings = [f for f in summary.findings if row_of(f) == row.name and blames(f, cell.oracle)]
+    blamed = [f for f in summary.findings if row_of(f) == row.name and blames(f, cell.oracle)]
+    findings = [f for f in blamed if not f.known]
     if findings:
         more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
         message = line(as_text(title(findings[0]))) + more
         failure = ET.SubElement(case, "failure", message=message, type=line(findings[0].error))
         failure.text = "\n\n".join(_letter(f) for f in findings)
+    elif blamed:
+        reasons = {known.id: known.reason for known in summary.listed}
+        said = "; ".join(f"{f.id}: {reasons.get(f.id, '')}" for f in blamed)
+        ET.SubElement(case, "skipped", message=line(f"known: {said}", BODY_SHOWN))
     elif not cell.compared:
         ET.SubElement(case, "skipped", message=_counts(cell) or "no case of this op reached this oracle")
+    return case
+
+
+def _listed(summary: Summary, known: Known) -> ET.Element:
+    """One test case for each known failure: skipped where it fails as listed, else a failure."""
+    case = _testcase(summary, "known failures", known.id)
+    said = line(f"{known.status}: {known.reason if known.status == 'fails as listed' else known.message}")
+    if known.status == "fails as listed":
+        ET.SubElement(case, "skipped", message=said)
+    else:
+        failure = ET.SubElement(case, "failure", message=said, type=known.status)
+        failure.text = plain(
+            clip("\n\n".join(filter(None, (known.message, known.reason, known.link))), BODY_SHOWN)
+        )
     return case
 
 

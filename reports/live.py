@@ -18,7 +18,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from oracles.records import Failure, Finding, Record
+from oracles.records import Failure, Finding, Known, Record
 from reports.evidence import as_text, title
 from reports.text import line, number
 
@@ -46,7 +46,7 @@ class Live(Protocol):
         """Show how far the campaign is."""
 
     def record(self, record: Record) -> None:
-        """Show a finding or a failure as soon as it is made; other records pass in silence."""
+        """Show a finding, a known failure or a failure as soon as it is made; other records pass in silence."""
 
     def __enter__(self) -> Self: ...
 
@@ -63,6 +63,12 @@ def live(console: Console) -> Live:
 def announced(finding: Finding) -> str:
     """A finding in two lines: the claim, and how to see it again."""
     return f"{line(finding.id, 60)}: {as_text(title(finding))}\n  {line(finding.command)}"
+
+
+def listed(known: Known) -> str:
+    """An entry of the list of known failures in one line: what became of it."""
+    said = "" if known.status == "fails as listed" else f": {line(known.message)}"
+    return f"known failure {line(known.id, 60)}: {known.status}{said}"
 
 
 def unjudged(failure: Failure) -> str:
@@ -90,9 +96,11 @@ class Lines:
         self._say(f"{int(now - self._start)} s: {at.done:,}{of} cases, {found}, judging {line(at.doing, 60)}")
 
     def record(self, record: Record) -> None:
-        """Print a finding or a failure."""
-        if isinstance(record, Finding):
+        """Print a finding that is not known, a known failure, or a failure."""
+        if isinstance(record, Finding) and not record.known:
             self._say(announced(record))
+        elif isinstance(record, Known):
+            self._say(listed(record))
         elif isinstance(record, Failure):
             self._say(unjudged(record))
 
@@ -135,10 +143,13 @@ class Bar:
         )
 
     def record(self, record: Record) -> None:
-        """Print a finding or a failure above the bar."""
-        if isinstance(record, Finding):
+        """Print a finding that is not known, a known failure, or a failure above the bar."""
+        if isinstance(record, Finding) and not record.known:
             claim, _, command = announced(record).partition("\n")
             self._console.print(Text.assemble((claim, "bold red"), "\n", (command, "dim")), soft_wrap=True)
+        elif isinstance(record, Known):
+            style = "dim" if record.status == "fails as listed" else "bold red"
+            self._console.print(Text(listed(record), style), soft_wrap=True)
         elif isinstance(record, Failure):
             self._console.print(Text(unjudged(record), "yellow"), soft_wrap=True)
 

@@ -5,23 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from oracles.records import Finding
+from oracles.records import Finding, Known
 from reports.evidence import Piece, title
 from reports.html import again
 from reports.stream import Run
 from reports.summary import Row, Summary
-from reports.text import line, number, plain
+from reports.text import is_link, line, number, plain
 
 FINDINGS_SHOWN = 20
 ROWS_SHOWN = 60
 # A colon and a dot only where they could start a link.
 SPECIAL = re.compile(r"[^\w\s,.;:/=+±…–-]|_|:(?!\s)|(?<=www)\.", re.IGNORECASE)
-STAMPS = {"agrees": "No fault found", "differs": "Faults found", "nothing judged": "Could not judge"}
+STAMPS = {
+    "agrees": "No fault found",
+    "known": "No new fault found",
+    "stale": "The list of known failures is out of date",
+    "differs": "Faults found",
+    "nothing judged": "Could not judge",
+}
 
 
 def render(summary: Summary) -> str:
     """The summary as Markdown; nothing from the run can act as markup."""
-    return "\n".join([*_head(summary), *_findings(summary), *_rows(summary), *_tail(summary.run)]) + "\n"
+    parts = (_head, _findings, _known, _rows)
+    return "\n".join([*(text for part in parts for text in part(summary)), *_tail(summary.run)]) + "\n"
 
 
 def entities(text: str) -> str:
@@ -56,19 +63,43 @@ def _head(summary: Summary) -> Iterator[str]:
 
 
 def _findings(summary: Summary) -> Iterator[str]:
-    if not summary.findings:
+    if not summary.new:
         return
     yield "### Findings\n"
-    for finding in summary.findings[:FINDINGS_SHOWN]:
+    for finding in summary.new[:FINDINGS_SHOWN]:
         yield from _finding(finding)
-    if len(summary.findings) > FINDINGS_SHOWN:
-        yield f"{len(summary.findings) - FINDINGS_SHOWN} more are in report.html.\n"
+    if len(summary.new) > FINDINGS_SHOWN:
+        yield f"{len(summary.new) - FINDINGS_SHOWN} more are in report.html.\n"
 
 
 def _finding(finding: Finding) -> Iterator[str]:
     yield f"**{escape(finding.id, 60)}** {''.join(_piece(piece) for piece in title(finding))}\n"
     yield fenced(finding.program[:2000]) + "\n"
     yield fenced(finding.command[:2000]) + "\n"
+
+
+def _known(summary: Summary) -> Iterator[str]:
+    if not summary.listed:
+        return
+    yield "### Known failures\n"
+    yield "| entry | now | why it is listed |"
+    yield "|---|---|---|"
+    for known in summary.listed[:ROWS_SHOWN]:
+        yield f"| {code(known.id, 60)} | {_became(known)} | {_why(known)} |"
+    yield ""
+    if len(summary.listed) > ROWS_SHOWN:
+        yield f"{len(summary.listed) - ROWS_SHOWN} more are in report.html.\n"
+
+
+def _became(known: Known) -> str:
+    if known.status == "fails as listed":
+        return known.status
+    return f"**{known.status}**: {escape(known.message)}"
+
+
+def _why(known: Known) -> str:
+    reason = escape(known.reason)
+    return f"{reason} [Link]({known.link})" if is_link(known.link) else reason
 
 
 def _piece(piece: Piece) -> str:

@@ -11,7 +11,7 @@ from typing import Self
 
 import msgspec
 
-from oracles.records import FORMAT, Failure, Finding, Footer, Header, Judged, Record
+from oracles.records import FORMAT, Failure, Finding, Footer, Header, Judged, Known, Record
 from reports.text import line, number
 
 RUN_FILE = "run.jsonl"
@@ -89,6 +89,7 @@ class Run:
     failures: tuple[Failure, ...]
     footer: Footer | None
     problems: tuple[str, ...] = ()
+    known: tuple[Known, ...] = ()
 
 
 def read_run(path: Path) -> Run:
@@ -158,8 +159,9 @@ def _assembled(records: list[Record], skipped: list[str]) -> Run:
     headers = [r for r in records if isinstance(r, Header)]
     footers = [r for r in records if isinstance(r, Footer)]
     cases = tuple(r for r in records if isinstance(r, Judged))
-    # A finding may be written again once it is shrunk: the last one counts.
+    # A finding may be written again once it is shrunk, and a known failure once the search has ended: the last counts.
     findings = {r.id: r for r in records if isinstance(r, Finding)}
+    known = {r.id: r for r in records if isinstance(r, Known)}
     problems = skipped[:PROBLEMS_SHOWN]
     if len(skipped) > len(problems):
         problems.append(f"{number(len(skipped) - len(problems), 'more line')} could not be read either.")
@@ -180,6 +182,7 @@ def _assembled(records: list[Record], skipped: list[str]) -> Run:
         failures=tuple(r for r in records if isinstance(r, Failure)),
         footer=footers[-1] if footers else None,
         problems=tuple(problems),
+        known=tuple(known.values()),
     )
 
 

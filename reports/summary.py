@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeVar, get_args
 
-from oracles.records import Finding, Judged, Outcome, Verdict
+from oracles.records import Finding, Judged, Known, Outcome, Status, Verdict
 from reports.numbers import ZERO, badness
 from reports.stream import Run
 from reports.text import line, listed, number
@@ -21,7 +21,17 @@ PLAIN = "plain"
 """The face that every case has, which no case records."""
 
 T = TypeVar("T", str, int)
-Conclusion = Literal["agrees", "differs", "nothing judged"]
+Conclusion = Literal["agrees", "known", "stale", "differs", "nothing judged"]
+"""What a run comes to.
+
+agrees          nothing was found
+known           all that was found is on the subject's list of known failures, and the list holds
+stale           nothing new was found, but an entry of the list does not fail as listed
+differs         something was found that is not on the list
+nothing judged  nothing can be said
+"""
+STATUSES: tuple[Status, ...] = ("healed", "changed", "not reached", "fails as listed")
+"""What may become of an entry of the list: what fails the run comes first."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +85,11 @@ class Reason:
 
 @dataclass(frozen=True)
 class Summary:
-    """A run in numbers. `findings` are sorted, the gravest first, and `rows` follow them."""
+    """A run in numbers.
+
+    `findings` are sorted, those that are not known first and of these the gravest, and `rows` follow them. `new` are
+    those that are not known. `listed` is the list of known failures, `stale` those of it that fail the run.
+    """
 
     run: Run
     conclusion: Conclusion
@@ -85,6 +99,9 @@ class Summary:
     judged: int
     elements: int
     findings: tuple[Finding, ...]
+    new: tuple[Finding, ...]
+    listed: tuple[Known, ...]
+    stale: tuple[Known, ...]
     totals: tuple[Cell, ...]
     rows: tuple[Row, ...]
     ops_alone: int
@@ -103,17 +120,23 @@ def summarize(run: Run) -> Summary:
     totals = tuple(_cell(oracle, run.cases) for oracle in oracles)
     judged = _judged(totals)
     unproven = 0 if findings else sum(c.outcomes.get("differs", 0) for c in totals if c.oracle == TRUTH)
-    conclusion: Conclusion = "differs" if findings or unproven else "agrees" if judged else "nothing judged"
+    new = tuple(finding for finding in findings if not finding.known)
+    listed = tuple(sorted(run.known, key=lambda known: (STATUSES.index(known.status), known.id)))
+    stale = tuple(known for known in listed if known.status != "fails as listed")
+    conclusion = _conclusion(bool(new or unproven), bool(stale), judged, bool(findings))
     reached = {op for case in run.cases for op in case.ops}
     return Summary(
         run=run,
         conclusion=conclusion,
-        sentence=_sentence(conclusion, run, findings, judged, unproven),
+        sentence=" ".join(_sentences(conclusion, run, findings, stale, judged, unproven)),
         notices=_notices(run),
         cases=len(run.cases),
         judged=judged,
         elements=sum(case.elements for case in run.cases),
         findings=findings,
+        new=new,
+        listed=listed,
+        stale=stale,
         totals=totals,
         rows=rows,
         ops_alone=sum(row.name != COMPOSED and _judged(row.cells) > 0 for row in rows),
@@ -125,6 +148,16 @@ def summarize(run: Run) -> Summary:
     )
 
 
+def _conclusion(new: bool, stale: bool, judged: int, found: bool) -> Conclusion:
+    if new:
+        return "differs"
+    if stale:
+        return "stale"
+    if not judged:
+        return "nothing judged"
+    return "known" if found else "agrees"
+
+
 def _judged(cells: tuple[Cell, ...]) -> int:
     return sum(cell.compared for cell in cells if cell.oracle == TRUTH)
 
@@ -133,11 +166,11 @@ LOUD = ("raises", "died", "hung")
 
 
 def severity(finding: Finding) -> tuple[object, ...]:
-    """A key that puts the gravest finding first: silent before loud, then the larger error, then by id."""
+    """A key that puts the gravest finding first: new before known, silent before loud, the larger error, then by id."""
     exact = [v.ratio for v in finding.verdicts if v.oracle == TRUTH and v.ratio]
     ratios = exact or [v.ratio for v in finding.verdicts if v.ratio]
     kind, size = max((badness(r) for r in ratios), default=(0, ZERO))
-    return (finding.error.startswith(LOUD), -kind, -size, -finding.seen, finding.id)
+    return (finding.known, finding.error.startswith(LOUD), -kind, -size, -finding.seen, finding.id)
 
 
 def _oracles(run: Run) -> tuple[str, ...]:
@@ -229,6 +262,31 @@ def _reasons(cases: tuple[Judged, ...], oracles: tuple[str, ...]) -> Iterator[Re
             yield Reason(outcome, f"{len(rest)} other reasons", tuple(total[oracle] for oracle in oracles))
 
 
+def _sentences(
+    conclusion: Conclusion,
+    run: Run,
+    findings: tuple[Finding, ...],
+    stale: tuple[Known, ...],
+    judged: int,
+    unproven: int,
+) -> Iterator[str]:
+    """What is to be said of the subject, and then of the list of its known failures if that is out of date."""
+    if conclusion != "stale":
+        yield _sentence(conclusion, run, findings, judged, unproven)
+    else:
+        yield _known_only(line(run.header.subject, 80), findings)
+    if stale:
+        counts = Counter(known.status for known in stale)
+        said = listed(f"{counts[status]:,} {status}" for status in STATUSES if counts[status])
+        yield f"Its list of known failures is out of date: {said}."
+
+
+def _known_only(subject: str, findings: tuple[Finding, ...]) -> str:
+    if not findings:
+        return f"No new fault was found in {subject}."
+    return f"{subject} has {number(len(findings), 'known fault')} and no new one."
+
+
 def _sentence(
     conclusion: Conclusion, run: Run, findings: tuple[Finding, ...], judged: int, unproven: int
 ) -> str:
@@ -237,6 +295,8 @@ def _sentence(
         return (
             f"{subject} agrees with the enclosed truth in every one of the {number(judged, 'case')} judged."
         )
+    if conclusion == "known":
+        return _known_only(subject, findings)
     if conclusion == "nothing judged":
         return (
             f"Nothing can be said of {subject}: none of {cases} could be judged against the enclosed truth."
@@ -245,8 +305,12 @@ def _sentence(
         return (
             f"{subject} differs from the enclosed truth in {number(unproven, 'case')} of {len(run.cases):,}."
         )
-    where = listed(_blamed(findings))
-    return f"{subject} is wrong: {number(len(findings), 'distinct fault')} in {where}, found in {cases}."
+    new = tuple(finding for finding in findings if not finding.known)
+    where = listed(_blamed(new))
+    if run.known:
+        beside = number(len(findings) - len(new), "known one")
+        return f"{subject} is wrong: {number(len(new), 'new fault')} in {where} beside {beside}, found in {cases}."
+    return f"{subject} is wrong: {number(len(new), 'distinct fault')} in {where}, found in {cases}."
 
 
 def _blamed(findings: tuple[Finding, ...]) -> list[str]:

@@ -15,6 +15,13 @@ UNSHOWABLE = re.compile(
     "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
 )
 
+LINK = re.compile(r"https?://[A-Za-z0-9.~:/?#@!$&*+,;=%_-]+")
+
+
+def is_link(text: str) -> bool:
+    """Whether the text is a web address that every page may link to: nothing in it can end or run anything."""
+    return LINK.fullmatch(text) is not None
+
 
 def plain(text: str) -> str:
     r"""The text with every character that cannot be seen spelled out, as `\x1b`; lines stay lines."""

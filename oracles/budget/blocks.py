@@ -7,14 +7,21 @@ g*y/x where the meaning's own chain rule says g, and would be accused of an erro
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from flint import arb
 
 from oracles.budget.rounded import Rounded, Rounding
-from oracles.exact import structure
-from oracles.exact.structure import Dim, Objects, dims, lines, objects
+from oracles.exact.linear import eliminated_system, matmul, pivots
+from oracles.exact.linear import inv as eliminated
+from oracles.exact.linear import solve as solved
+from oracles.exact.lines import cumprod as running_products
+from oracles.exact.lines import norm as length
+from oracles.exact.lines import product
+from oracles.exact.objects import Dim, Objects, dims, lines, objects, reduced
 
 Cotangents = Sequence[Rounded | None]
 Run = Any
@@ -41,7 +48,7 @@ def logsumexp(arena: Rounding, x: Objects, *, dim: Dim, keepdim: bool = False) -
             value = peak + arena.add(powers).log()
         return arena.attach([value], tuple(run), _pull_logsumexp)[0]
 
-    return [structure.reduced(x, dim, keepdim, one)]
+    return [reduced(x, dim, keepdim, one)]
 
 
 def _pull_logsumexp(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> list[Rounded | None]:
@@ -70,27 +77,43 @@ def _pull_softmax(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) 
 
 
 def cumprod(arena: Rounding, x: Objects, *, dim: int) -> list[Objects]:
-    """Running products; back: the reversed running sum of g*y, over x, where no x may be 0."""
+    """Running products; back: the reversed running sum of g*y, over x, up to the first x that may be 0.
 
-    def one(run: Run) -> list[Rounded]:
-        if any(r.ball.contains(0) for r in run):
-            (chain,) = structure.cumprod(arena, objects(run, (len(run),)), dim=0)
-            return list(chain)
-        with arena.silent():
-            (values,) = structure.cumprod(arena, objects(run, (len(run),)), dim=0)
-        return arena.attach(list(values), tuple(run), _pull_cumprod)
+    From there on, by definition: the sum of g times the product of the others.
+    """
+    return [_along(x, dim, lambda run: _running(arena, run))]
 
-    return [_along(x, dim, one)]
+
+def _running(arena: Rounding, run: Run) -> list[Rounded]:
+    with arena.silent():
+        (values,) = running_products(arena, objects(run, (len(run),)), dim=0)
+    return arena.attach(list(values), tuple(run), _pull_cumprod)
 
 
 def _pull_cumprod(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> list[Rounded | None]:
     arena = ys[0].arena
     products = [None if g is None else g * y for g, y in zip(gs, ys, strict=True)]
+    smooth = next((k for k, x in enumerate(xs) if x.ball.contains(0)), len(xs))
     pulled: list[Rounded | None] = []
     for k, x in enumerate(xs):
-        later = [p for p in products[k:] if p is not None]
-        pulled.append(arena.add(later) / x if later else None)
+        if k < smooth:
+            later = [p for p in products[k:] if p is not None]
+            pulled.append(arena.add(later) / x if later else None)
+        else:
+            pulled.append(_by_definition(gs, xs, k))
     return pulled
+
+
+def _by_definition(gs: Cotangents, xs: Sequence[Rounded], k: int) -> Rounded | None:
+    """The sum over j >= k of gs[j] times the product of the xs up to j without xs[k]."""
+    arena, terms = xs[k].arena, []
+    others = product(arena, xs[:k])
+    for j in range(k, len(xs)):
+        others = others if j == k else others * xs[j]
+        g = gs[j]
+        if g is not None:
+            terms.append(g * others)
+    return arena.add(terms) if terms else None
 
 
 def std(
@@ -112,12 +135,42 @@ def std(
         scale = g / (y * (len(xs) - correction))
         return [scale * c for c in _centred(arena, xs)]
 
-    return [structure.reduced(x, dim, keepdim, one)]
+    return [reduced(x, dim, keepdim, one)]
 
 
 def _centred(arena: Rounding, run: Run) -> list[Rounded]:
     mean = arena.add(run) / len(run)
     return [x - mean for x in run]
+
+
+def silu(arena: Rounding, x: Objects) -> list[Objects]:
+    """x * sigmoid(x), where the sigmoid may underflow before the product does; back: g * (s * (1 + x*(1 - s)))."""
+
+    def one(x: Rounded) -> Rounded:
+        with arena.silent():
+            value = x * x.sigmoid()
+        return arena.make(value.ball, 0, (x,), pull)
+
+    def pull(g: Rounded, y: Rounded, x: Rounded) -> list[Rounded | None]:
+        s = x.sigmoid()
+        return [g * (s * (1 + x * (1 - s)))]
+
+    return [objects(map(one, x.flat), x.shape)]
+
+
+COARSE_ERF = 3
+"""Abramowitz and Stegun 7.1.26, which PyTorch's vectorised gelu uses at float32, errs by 1.5e-7, or 2.6 u of 1."""
+
+
+def gelu(arena: Rounding, x: Objects, *, approximate: str = "none") -> list[Objects]:
+    """x * (1 + erf(x/sqrt(2)))/2, where erf may be good to an absolute error only; back: the chain rule."""
+
+    def one(x: Rounded) -> Rounded:
+        e = (x * (arb(1) / 2).sqrt()).erf()
+        coarse = arena.make(e.ball + arb(0, COARSE_ERF * arena.u), 0, (e,), lambda g, y, e: (g,))
+        return x * ((1 + coarse) * 0.5)
+
+    return [objects(map(one, x.flat), x.shape)]
 
 
 def solve(arena: Rounding, A: Objects, B: Objects, *, left: bool = True) -> list[Objects]:
@@ -126,18 +179,18 @@ def solve(arena: Rounding, A: Objects, B: Objects, *, left: bool = True) -> list
     PyTorch reuses the factors for a first gradient and solves anew where the gradient is itself recorded; HIPS
     autograd always solves anew. The pivots, and so the roundings, are others then.
     """
-    return structure.solve(arena, A, B, left=left, one=_solved_anew if arena.variant else None)
+    return solved(arena, A, B, left=left, one=_solved_anew if arena.variant else None)
 
 
 def _solved_anew(arena: Rounding, A: Objects, B: Objects) -> Objects:
     with arena.silent():
-        values = structure.eliminated(arena, A, B)
+        values = eliminated_system(arena, A, B)
 
     def pull(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> list[Rounded | None]:
         zero = arena.constant(0)
         G = objects((zero if g is None else g for g in gs), B.shape)
         X = objects(ys, B.shape)
-        by_b = structure.eliminated(arena, objects(xs[: A.size], A.shape).T, G)
+        by_b = eliminated_system(arena, objects(xs[: A.size], A.shape).T, G)
         by_a = [-arena.dot(list(row), list(x)) for row in by_b for x in X]
         return [*by_a, *by_b.flat]
 
@@ -155,10 +208,175 @@ def _along(x: Objects, dim: int, combine: Callable[[Run], list[Rounded]]) -> Obj
     return np.moveaxis(made, -1, dim)
 
 
+def log_softmax(arena: Rounding, x: Objects, *, dim: int) -> list[Objects]:
+    """(x - peak) - log(sum(exp(x - peak))); back: g - exp(y)*sum(g), from the rounded y."""
+
+    def one(run: Run) -> list[Rounded]:
+        with arena.silent():
+            peak = _peak(arena, run)
+            off = [x - peak for x in run]
+            total = arena.add([x.exp() for x in off]).log()
+            values = [x - total for x in off]
+        return arena.attach(values, tuple(run), _pull_log_softmax)
+
+    return [_along(x, dim, one)]
+
+
+def _pull_log_softmax(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> list[Rounded | None]:
+    total = ys[0].arena.add([g for g in gs if g is not None])
+    return [-(y.exp() * total) if g is None else g - y.exp() * total for g, y in zip(gs, ys, strict=True)]
+
+
+def var(
+    arena: Rounding, x: Objects, *, dim: Dim = None, correction: float = 1, keepdim: bool = False
+) -> list[Objects]:
+    """sum((x - mean)**2) / (n - correction); back: g * 2/(n - correction) * (x - mean)."""
+
+    def one(run: Run) -> Rounded:
+        n = len(run)
+        with arena.silent():
+            centred = _centred(arena, run)
+            value = arena.dot(centred, centred) / (n - correction)
+        return arena.attach([value], tuple(run), pull)[0]
+
+    def pull(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> list[Rounded | None]:
+        (g,) = gs
+        if g is None:
+            return [None] * len(xs)
+        scale = g * 2 / (len(xs) - correction)
+        return [scale * c for c in _centred(arena, xs)]
+
+    return [reduced(x, dim, keepdim, one)]
+
+
+def prod(arena: Rounding, x: Objects, *, dim: int | None = None, keepdim: bool = False) -> list[Objects]:
+    """The product; back: g*y/x, or, where an x may be 0 and in a variant, g times the product of the others."""
+
+    def one(run: Run) -> Rounded:
+        if not len(run):
+            return arena.constant(1)
+        with arena.silent():
+            value = product(arena, run)
+        whole = not arena.variant and not any(r.ball.contains(0) for r in run)
+        return arena.attach([value], tuple(run), _pull_prod if whole else _pull_others)[0]
+
+    return [reduced(x, dim, keepdim, one)]
+
+
+def _pull_prod(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> list[Rounded | None]:
+    (g,), (y,) = gs, ys
+    return [None if g is None else g * (y / x) for x in xs]
+
+
+def _pull_others(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> list[Rounded | None]:
+    """The product of the others as PyTorch has it: running products from both ends, which pull back as those do."""
+    (g,), arena = gs, ys[0].arena
+    if g is None:
+        return [None] * len(xs)
+    ones = arena.constant(1)
+    before = _running(arena, [ones, *xs[:-1]])
+    after = _running(arena, [ones, *xs[:0:-1]])[::-1]
+    return [g * (b * a) for b, a in zip(before, after, strict=True)]
+
+
+def norm(
+    arena: Rounding,
+    x: Objects,
+    *,
+    ord: float | str = 2,  # noqa: A002 - PyTorch's name
+    dim: Dim = None,
+    keepdim: bool = False,
+) -> list[Objects]:
+    """The 2-norm sqrt(sum(x*x)); back: g * x/y, from the rounded y. Other norms follow their meaning."""
+
+    def one(run: Run) -> Rounded:
+        if not len(run) or all(arena.is_zero(x) for x in run):
+            return arena.tip(list(run)) if len(run) else arena.constant(0)
+        with arena.silent():
+            value = arena.dot(list(run), list(run)).sqrt()
+        return arena.attach([value], tuple(run), _pull_norm)[0]
+
+    return (
+        [reduced(x, dim, keepdim, one)] if ord == 2 else length(arena, x, ord=ord, dim=dim, keepdim=keepdim)
+    )
+
+
+def _pull_norm(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> list[Rounded | None]:
+    (g,), (y,) = gs, ys
+    return [None if g is None else g * (x / y) for x in xs]
+
+
+def inv(arena: Rounding, A: Objects) -> list[Objects]:
+    """The inverse by elimination; back: -Y^T G Y^T, from the rounded Y."""
+    out = np.empty(A.shape, dtype=object)
+    for place in np.ndindex(A.shape[:-2]):
+        with arena.silent():
+            (values,) = eliminated(arena, A[place])
+        parents = tuple(A[place].flat)
+        out[place] = objects(arena.attach(list(values.flat), parents, _pull_inv), values.shape)
+    return [out]
+
+
+def _pull_inv(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> list[Rounded | None]:
+    arena, n = ys[0].arena, math.isqrt(len(ys))
+    G = objects((arena.constant(0) if g is None else g for g in gs), (n, n))
+    turned = objects(ys, (n, n)).T
+    (left,) = matmul(arena, turned, G)
+    (whole,) = matmul(arena, left, turned)
+    return [-g for g in whole.flat]
+
+
+def det(arena: Rounding, A: Objects) -> list[Objects]:
+    """The product of the pivots; back: the solution X of A^T X = g*y*I, from the rounded y."""
+    out = np.empty(A.shape[:-2], dtype=object)
+    for place in np.ndindex(out.shape):
+        if not A.shape[-1]:
+            out[place] = arena.constant(1)
+            continue
+        with arena.silent():
+            value = _product_or_power(arena, *pivots(arena, A[place]))
+        out[place] = arena.attach([value], tuple(A[place].flat), _pull_det)[0]
+    return [out]
+
+
+def _product_or_power(arena: Rounding, found: Run, odd: bool) -> Rounded:
+    """The product of the pivots, or e to the sum of their logarithms, which is how NumPy has it.
+
+    Without the second, NumPy's determinants are accused: their error grows with the logarithms.
+    """
+    made: Rounded = product(arena, found)
+    sizes = [p if p.ball > 0 else -p for p in found]
+    if any(not s.ball > 0 for s in sizes):
+        return -made if odd else made
+    power = arena.add([s.log() for s in sizes]).exp()
+    power = power if made.ball > 0 else -power
+    either = Rounded(arena, made.ball.union(power.ball), made.needs)
+    return -either if odd else either
+
+
+def _pull_det(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> list[Rounded | None]:
+    (g,), (y,) = gs, ys
+    arena, n = y.arena, math.isqrt(len(xs))
+    if g is None:
+        return [None] * len(xs)
+    scale = g * y
+    sides = objects((scale if i == j else arena.constant(0) for i in range(n) for j in range(n)), (n, n))
+    (found,) = solved(arena, objects(xs, (n, n)).T, sides)
+    return list(found.flat)
+
+
 BLOCKS: dict[str, Callable[..., list[Any]]] = {
     "cumprod": cumprod,
+    "linalg.det": det,
+    "linalg.inv": inv,
+    "linalg.vector_norm": norm,
+    "log_softmax": log_softmax,
     "linalg.solve": solve,
     "logsumexp": logsumexp,
+    "nn.functional.gelu": gelu,
+    "nn.functional.silu": silu,
+    "prod": prod,
     "softmax": softmax,
     "std": std,
+    "var": var,
 }

@@ -16,23 +16,40 @@ import sympy
 from oracles.exact.lowering import Derived, lower
 
 FORMS: dict[str, tuple[dict[str, str], ...]] = {
-    "exp": ({"x": "y"},),
-    "log": ({"x": "1/x"},),
-    "sqrt": ({"x": "1/(2*y)"},),
-    "sigmoid": ({"x": "y*(1 - y)"},),
-    "tanh": ({"x": "1 - y*y"}, {"x": "1/cosh(x)**2"}),
+    "abs": ({"x": "sign(x)"}, {"x": "x/Abs(x)"}),
+    "acos": ({"x": "-1/sqrt(1 - x*x)"},),
+    "acosh": ({"x": "1/sqrt(x*x - 1)"},),
+    "asin": ({"x": "1/sqrt(1 - x*x)"},),
+    "asinh": ({"x": "1/sqrt(x*x + 1)"},),
+    "atan": ({"x": "1/(x*x + 1)"},),
+    "atan2": ({"a": "b*reciprocal(a*a + b*b)", "b": "-a*reciprocal(a*a + b*b)"},),
+    "atanh": ({"x": "1/(1 - x*x)"},),
     "div": ({"a": "1/b", "b": "-(y/b)"}, {"a": "1/b", "b": "-(a/b**2)"}),
-    "reciprocal": ({"x": "-(y*y)"},),
+    "erf": ({"x": "2/sqrt(pi)*exp(-(x*x))"},),
+    "erfc": ({"x": "-2/sqrt(pi)*exp(-(x*x))"},),
+    "exp": ({"x": "y"},),
+    "exp2": ({"x": "y*log(2)"},),
+    "expm1": ({"x": "y + 1"},),
+    "log": ({"x": "1/x"},),
+    "log10": ({"x": "1/(x*log(10))"},),
+    "log1p": ({"x": "1/(x + 1)"},),
+    "log2": ({"x": "1/(x*log(2))"},),
     "pow": ({"a": "exponent*a**(exponent - 1)", "exponent": "y*log(a)"},),
+    "reciprocal": ({"x": "-(y*y)"},),
+    "rsqrt": ({"x": "-(y*y*y)/2"},),
+    "sigmoid": ({"x": "y*(1 - y)"},),
+    "sqrt": ({"x": "1/(2*y)"}, {"x": "x**(-1/2)/2"}),
+    "tan": ({"x": "1 + y*y"}, {"x": "1/cos(x)**2"}),
+    "tanh": ({"x": "1 - y*y"}, {"x": "1/cosh(x)**2"}),
 }
 """By op, the forms that sound libraries use; by input, over `y` (the rounded output) and the inputs.
 
-An input that a form does not list has SymPy's own form. PyTorch and JAX reuse the outputs of tanh and
-div; HIPS autograd divides by cosh(x)**2 and b**2.
+An input that a form does not list has SymPy's own form. PyTorch and JAX reuse the outputs of tan, tanh, sqrt
+and div; HIPS autograd divides by cos(x)**2, cosh(x)**2, b**2 and Abs(x), and takes x**-0.5.
 """
 
 
-VARIED_BLOCKS = {"linalg.solve": 2}
+VARIED_BLOCKS = {"linalg.solve": 2, "prod": 2}
 """Ops in `oracles.budget.blocks` that pull back in more than one way."""
 
 

@@ -80,6 +80,9 @@ class Rounded:
     def __neg__(self) -> Rounded:
         return self.arena.make(-self.ball, 0, (self,), lambda g, y, x: (-g,))
 
+    def __abs__(self) -> Rounded:
+        return self.arena.call("abs", derive("Abs(x)", ("x",)), self)
+
     def __pow__(self, exponent: Any) -> Rounded:
         return self.arena.power(self, exponent)
 
@@ -98,6 +101,20 @@ class Rounded:
         if undecided and self.arena.wide:
             return Rounded(self.arena, HALF, False)
         return Rounded(self.arena, ONE if self.ball.mid() > 0 else ZERO, False)
+
+    def above(self, x: Any, y: Any) -> arb:
+        """Whether x > y, one of which is this: 1, 0, or, when wide, both where rounding may reach equality."""
+        gap = self.arena.lift(x).ball - self.arena.lift(y).ball
+        undecided = not (gap > 0 or gap < 0)
+        self.arena.touched += undecided
+        if undecided and self.arena.wide:
+            return HALF
+        return ONE if gap.mid() > 0 else ZERO
+
+    def between(self, a: Any, b: Any) -> Rounded:
+        """All that lies between the values of two branches, one of which is this."""
+        first, second = self.arena.lift(a), self.arena.lift(b)
+        return second + (first - second) * Rounded(self.arena, HALF, False)
 
 
 class Rounding:
@@ -148,8 +165,12 @@ class Rounding:
             self.recording = before
 
     def lift(self, value: Any) -> Rounded:
-        """A plain number as a constant; a rounded scalar as it is."""
-        return value if isinstance(value, Rounded) else self.constant(value)
+        """A plain number as a constant, rounded where it is none of the dtype's; a rounded scalar as it is."""
+        if isinstance(value, Rounded):
+            return value
+        if isinstance(value, arb) and not self._fits(value):  # such as 2/sqrt(pi)
+            value = value * self._noise[CORRECT]
+        return self.constant(value)
 
     def make(self, exact: arb, c: int, parents: Sequence[Rounded], pull: Pull) -> Rounded:
         """A new value, within c * u of `exact`, whose cotangent `pull(g, y, *parents)` gives to its parents.
@@ -222,6 +243,10 @@ class Rounding:
         products = [self.mul(x, y) for x, y in zip(a, b, strict=True)]
         return self.add(products) if products else self.constant(0)
 
+    def neg(self, x: Rounded) -> Rounded:
+        """-x, exactly."""
+        return -x
+
     def sub(self, a: Rounded, b: Rounded) -> Rounded:
         """a - b, rounded once."""
         return self.make(a.ball - b.ball, 1, (a, b), lambda g, y, a, b: (g, -g if b.needs else None))
@@ -236,12 +261,12 @@ class Rounding:
         )
 
     def div(self, a: Rounded, b: Rounded) -> Rounded:
-        """a / b, rounded once; b's slope reuses the rounded quotient."""
+        """a / b, rounded once; b's slope reuses the rounded quotient, whose own quotient may underflow."""
         return self.make(
             a.ball / b.ball,
             1,
             (a, b),
-            lambda g, y, a, b: (g / b if a.needs else None, -(g * y / b) if b.needs else None),
+            lambda g, y, a, b: (g / b if a.needs else None, -(g * (y / b)) if b.needs else None),
         )
 
     def power(self, base: Rounded, exponent: Any) -> Rounded:
@@ -281,6 +306,16 @@ class Rounding:
         if share:
             return [ONE / sum(tied) if t else None for t in tied]
         return [ONE if i == tied.index(True) else None for i in range(len(xs))]
+
+    def is_zero(self, x: Rounded) -> bool:
+        """Whether the scalar is 0 and nothing else."""
+        return bool(x.ball == 0)
+
+    def tip(self, xs: Sequence[Rounded]) -> Rounded:
+        """The length of a vector of zeros: of slope 0 or, when wide, any between -1 and 1."""
+        self.touched += 1
+        slope = Rounded(self, arb(0, 1) if self.wide else ZERO, False)
+        return self.make(ZERO, 0, tuple(xs), lambda g, y, *xs: [g * slope] * len(xs))
 
     def nominal(self, x: Rounded) -> float:
         """A float near the value, for decisions that do not change the result (the choice of a pivot)."""

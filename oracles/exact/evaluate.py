@@ -8,6 +8,7 @@ definition runs here on `Sheet`s through `__apply_op__`. The engine's evaluation
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +16,8 @@ import numpy as np
 
 import refgrad
 from oracles.exact.lowering import derive
-from oracles.exact.structure import STRUCTURE, Objects, dims, objects
+from oracles.exact.objects import Objects, dims, objects
+from oracles.exact.structure import STRUCTURE
 from oracles.program import Dots, Int, NewAxis, Operand, Pick, Program, Ref, Refs, Scalar, Slice, Step
 
 
@@ -86,6 +88,10 @@ ALIASES = {"sum_dim": "sum", "mean_dim": "mean", "max_dim": "max", "pow_scalar":
 """Ops of the engine that are one overload of a public op; the meaning belongs to the public name."""
 
 
+UNBOUNDED = {"min": -math.inf, "max": math.inf}
+"""What a bound that is None means."""
+
+
 def apply(
     name: str, declared: Any, algebra: Any, operands: Sequence[Any], settings: dict[str, Any]
 ) -> list[Any]:
@@ -124,6 +130,7 @@ def _elementwise(
     """
     meaning, letters = declared.facts.meaning, declared.inputs
     given = {k: settings.get(k, default) for k, default in declared.settings.items()}
+    given |= {k: bound for k, bound in UNBOUNDED.items() if k in given and given[k] is None}
     fixed = {k: v for k, v in given.items() if isinstance(v, int | float)}
     if name == "pow":
         fixed |= {k: x for k, x in zip(letters, operands, strict=True) if not isinstance(x, np.ndarray)}

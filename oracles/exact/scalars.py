@@ -75,6 +75,8 @@ class Truth:
         partials = [p(*values) for p in f.partials]
         if f.stepped:
             partials = self._decide(partials)
+        if f.edges:  # the meaning says which branch a border belongs to; another choice is a convention
+            self.at_kink += any(arb(edge(*values)).contains(0) for edge in f.edges)
         node = Node(arb(f.value(*values)), ZERO, xs, partials)
         if self.order == 2:
             node.tangent = _dot(partials, [x.tangent for x in xs])
@@ -96,6 +98,10 @@ class Truth:
             value += x.value
             tangent += x.tangent
         return self._keep(Node(value, tangent, tuple(xs)))
+
+    def neg(self, x: Node) -> Node:
+        """-x."""
+        return self._keep(Node(-x.value, -x.tangent, (x,), (-ONE,), (ZERO,)))
 
     def mul(self, a: Node, b: Node) -> Node:
         """The product of two nodes."""
@@ -139,6 +145,19 @@ class Truth:
         node = Node(value, ZERO, tuple(xs), partials, [ZERO] * len(xs))
         if self.order == 2:
             node.tangent = _dot(partials, [x.tangent for x in xs])
+        return self._keep(node)
+
+    def is_zero(self, x: Node) -> bool:
+        """Whether the node is 0 and nothing else."""
+        return bool(x.value == 0)
+
+    def tip(self, xs: Sequence[Node]) -> Node:
+        """The length of a vector of zeros: at the tip of the cone the slope is 0, and there is no second derivative."""
+        self.at_kink += 1
+        nothing = [arb("nan")] * len(xs)
+        node = Node(ZERO, ZERO, tuple(xs), [ZERO] * len(xs), nothing)
+        if self.order == 2:
+            node.tangent = nothing[0]
         return self._keep(node)
 
     def nominal(self, x: Node) -> float:

@@ -1,4 +1,4 @@
-"""What NumPy carries over objects: the ops that move, pair up and accumulate scalars.
+"""What NumPy carries over objects: the ops that move scalars, and the table of all ops that are no formula.
 
 Each function takes the algebra that the scalars live in, the operands as object arrays (plain arrays for masks and
 indices, numbers for Python scalars) and PyTorch's settings, and answers with one object array per output. None of
@@ -8,90 +8,14 @@ them knows a derivative: the algebra's scalars record how they came to be.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-Objects = np.ndarray[Any, Any]
-"""An array of dtype object whose elements are an algebra's scalars."""
-Dim = int | tuple[int, ...] | None
-
-
-def objects(values: Iterable[Any], shape: tuple[int, ...]) -> Objects:
-    """An object array of this shape, filled in row-major order."""
-    array = np.empty(math.prod(shape), dtype=object)
-    for i, value in enumerate(values):
-        array[i] = value
-    return array.reshape(shape)
-
-
-def dims(dim: Dim, ndim: int) -> tuple[int, ...]:
-    """PyTorch's `dim` as sorted non-negative axes: None and () mean all of them; a 0-d tensor has axis 0 in name."""
-    if dim is None or dim == ():
-        return tuple(range(ndim))
-    given = (dim,) if isinstance(dim, int) else dim
-    rank = max(ndim, 1)
-    if any(not -rank <= d < rank for d in given):
-        raise ValueError(f"dim {dim} is out of range for {ndim} dimensions")
-    return tuple(sorted({d % rank for d in given})) if ndim else ()
-
-
-def lines(x: Objects, axes: tuple[int, ...]) -> tuple[Iterator[Objects], tuple[int, ...]]:
-    """The runs of elements along `axes` for each remaining position, and the remaining shape."""
-    kept = tuple(i for i in range(x.ndim) if i not in axes)
-    moved = x.transpose(kept + axes)
-    shape = tuple(x.shape[i] for i in kept)
-    flat = moved.reshape(math.prod(shape), math.prod(x.shape[i] for i in axes))
-    return iter(flat), shape
-
-
-def reduced(x: Objects, dim: Dim, keepdim: bool, combine: Callable[[Objects], Any]) -> Objects:
-    """One scalar for each line along `dim`."""
-    axes = dims(dim, x.ndim)
-    runs, shape = lines(x, axes)
-    if keepdim:
-        shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
-    return objects((combine(run) for run in runs), shape)
-
-
-def total(algebra: Any, x: Objects, *, dim: Dim = None, keepdim: bool = False) -> list[Objects]:
-    """Sums along `dim`; an empty sum is 0."""
-    return [reduced(x, dim, keepdim, lambda run: algebra.add(run) if len(run) else algebra.constant(0))]
-
-
-def mean(algebra: Any, x: Objects, *, dim: Dim = None, keepdim: bool = False) -> list[Objects]:
-    """Means along `dim`."""
-    return [reduced(x, dim, keepdim, lambda run: algebra.div(algebra.add(run), algebra.constant(len(run))))]
-
-
-def largest(algebra: Any, x: Objects, *, dim: int | None = None, keepdim: bool = False) -> list[Objects]:
-    """The largest element: shared among ties when over everything, the first of them along one dimension."""
-    if dim is None:
-        return [reduced(x, None, False, lambda run: algebra.largest(run, share=True))]
-    indices = reduced(x, dim, keepdim, lambda run: _first_largest(algebra, run))
-    return [reduced(x, dim, keepdim, lambda run: algebra.largest(run, share=False)), indices.astype(np.int64)]
-
-
-def _first_largest(algebra: Any, run: Objects) -> int:
-    values = [algebra.nominal(x) for x in run]
-    return values.index(max(values))
-
-
-def cumprod(algebra: Any, x: Objects, *, dim: int) -> list[Objects]:
-    """Running products along one dimension."""
-    out = np.empty(x.shape, dtype=object)
-    if x.ndim == 0:
-        out[()] = x[()]
-        return [out]
-    source, target = np.moveaxis(x, dim, -1), np.moveaxis(out, dim, -1)
-    for place in np.ndindex(source.shape[:-1]):
-        running = None
-        for k in range(source.shape[-1]):
-            element = source[(*place, k)]
-            running = element if running is None else algebra.mul(running, element)
-            target[(*place, k)] = running
-    return [out]
+from oracles.exact.linear import LINEAR
+from oracles.exact.lines import LINES
+from oracles.exact.objects import Dim, Objects, dims, objects
 
 
 def cat(algebra: Any, tensors: Sequence[Objects], *, dim: int = 0) -> list[Objects]:
@@ -164,85 +88,128 @@ def _axes(item: Any) -> int:
     return 0 if item is None or item is Ellipsis else 1
 
 
-def matmul(algebra: Any, a: Objects, b: Objects) -> list[Objects]:
-    """Inner products over the last axis of a and the last but one of b; batches broadcast."""
-    left = a[None, :] if a.ndim == 1 else a
-    right = b[:, None] if b.ndim == 1 else b
-    batch = np.broadcast_shapes(left.shape[:-2], right.shape[:-2])
-    left = np.broadcast_to(left, batch + left.shape[-2:])
-    right = np.broadcast_to(right, batch + right.shape[-2:])
-    if left.shape[-1] != right.shape[-2]:
-        raise ValueError(f"matmul of shapes {a.shape} and {b.shape}")
-    shape = (*batch, left.shape[-2], right.shape[-1])
-    cells = (
-        algebra.dot(list(left[(*place[:-2], place[-2])]), list(right[(*place[:-2], slice(None), place[-1])]))
-        for place in np.ndindex(shape)
-    )
-    rows = shape[-2:-1] if a.ndim > 1 else ()
-    columns = shape[-1:] if b.ndim > 1 else ()
-    return [objects(cells, shape).reshape(batch + rows + columns)]
+def stack(algebra: Any, tensors: Sequence[Objects], *, dim: int = 0) -> list[Objects]:
+    """Arrays of one shape along a new axis."""
+    return [np.stack(tensors, axis=dim)]
 
 
-def solve(
-    algebra: Any,
-    A: Objects,
-    B: Objects,
-    *,
-    left: bool = True,
-    one: Callable[[Any, Objects, Objects], Objects] | None = None,
+def split(
+    algebra: Any, x: Objects, *, split_size_or_sections: int | tuple[int, ...], dim: int = 0
 ) -> list[Objects]:
-    """X with A X = B (X A = B when not `left`), by elimination with the largest pivot; a vector B gives a vector.
-
-    PyTorch takes B for a batch of vectors when its shape is A's without the last axis. `one` solves a single system
-    in elimination's place.
-    """
-    vector = B.ndim == 1 or (A.ndim > 2 and B.ndim == A.ndim - 1 and B.shape == A.shape[:-1])
-    right = B[..., None] if vector else B
-    if not left:
-        A, right = np.swapaxes(A, -1, -2), np.swapaxes(right, -1, -2)
-    batch = np.broadcast_shapes(A.shape[:-2], right.shape[:-2])
-    A = np.broadcast_to(A, batch + A.shape[-2:])
-    right = np.broadcast_to(right, batch + right.shape[-2:])
-    out = np.empty(right.shape, dtype=object)
-    for place in np.ndindex(batch):
-        out[place] = (one or eliminated)(algebra, A[place], right[place])
-    if not left:
-        out = np.swapaxes(out, -1, -2)
-    return [out[..., 0] if vector else out]
+    """Pieces of one size, the last perhaps smaller, or of these sizes."""
+    length, given = x.shape[dim], split_size_or_sections
+    ends = range(given, length, given) if isinstance(given, int) else np.cumsum(given)[:-1]
+    return list(np.split(x, list(ends), axis=dim))
 
 
-def eliminated(algebra: Any, A: Objects, B: Objects) -> Objects:
-    """Gaussian elimination; it multiplies by a pivot's reciprocal, as LAPACK's triangular solves may."""
-    n, rows, sides = len(A), A.copy(), B.copy()
-    inverses: list[Any] = []
-    for k in range(n):
-        pivot = k + int(np.argmax([abs(algebra.nominal(rows[i, k])) for i in range(k, n)]))
-        rows[[k, pivot]], sides[[k, pivot]] = rows[[pivot, k]], sides[[pivot, k]]
-        inverses.append(algebra.div(algebra.constant(1), rows[k, k]))
-        for i in range(k + 1, n):
-            factor = algebra.mul(rows[i, k], inverses[k])
-            for table, first in ((rows, k + 1), (sides, 0)):
-                for j in range(first, table.shape[1]):
-                    table[i, j] = algebra.sub(table[i, j], algebra.mul(factor, table[k, j]))
-    for j in range(sides.shape[1]):
-        for i in reversed(range(n)):
-            known = algebra.dot(list(rows[i, i + 1 :]), list(sides[i + 1 :, j]))
-            rest = sides[i, j] if i == n - 1 else algebra.sub(sides[i, j], known)
-            sides[i, j] = algebra.mul(rest, inverses[i])
-    return sides
+def chunk(algebra: Any, x: Objects, *, chunks: int, dim: int = 0) -> list[Objects]:
+    """At most so many pieces of one size, the last perhaps smaller."""
+    size = -(-x.shape[dim] // chunks)
+    return split(algebra, x, split_size_or_sections=size or (0,) * chunks, dim=dim)
+
+
+def flatten(algebra: Any, x: Objects, *, start_dim: int = 0, end_dim: int = -1) -> list[Objects]:
+    """Neighbouring axes as one."""
+    if x.ndim == 0:
+        return [x.reshape(1)]
+    first, last = start_dim % x.ndim, end_dim % x.ndim
+    return [x.reshape(*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :])]
+
+
+def squeeze(algebra: Any, x: Objects, *, dim: Dim = None) -> list[Objects]:
+    """Without axes of size 1, or without those of them that `dim` names; () names none."""
+    axes = () if dim == () else dims(dim, x.ndim)
+    return [np.squeeze(x, tuple(i for i in axes if x.shape[i] == 1))]
+
+
+def roll(
+    algebra: Any, x: Objects, *, shifts: int | tuple[int, ...], dims: int | tuple[int, ...] = ()
+) -> list[Objects]:
+    """Axes rolled; without axes, all elements in a row."""
+    return [np.roll(x, shifts, dims if dims != () else None)]
+
+
+def triangle(cut: Callable[..., Any]) -> Callable[..., list[Objects]]:
+    """tril or triu, by NumPy's of a mask: outside it stand zeros."""
+
+    def cut_(algebra: Any, x: Objects, *, diagonal: int = 0) -> list[Objects]:
+        inside = cut(np.ones(x.shape, dtype=bool), diagonal)
+        return where(algebra, inside, x, 0.0)
+
+    return cut_
+
+
+def repeat(algebra: Any, x: Objects, *, repeats: tuple[int, ...]) -> list[Objects]:
+    """Copies along every axis."""
+    return [np.tile(x, repeats)]
+
+
+def tile(algebra: Any, x: Objects, *, dims: tuple[int, ...]) -> list[Objects]:
+    """Copies along the last axes."""
+    return [np.tile(x, dims)]
+
+
+def _places(index: np.ndarray[Any, Any], dim: int) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """For each element of an index: where it stands, and what it names along `dim`."""
+    for place in np.ndindex(index.shape):
+        named = list(place)
+        if named:
+            named[dim] = int(index[place])
+        yield place, tuple(named)
+
+
+def gather(algebra: Any, x: Objects, index: np.ndarray[Any, Any], *, dim: int) -> list[Objects]:
+    """The elements that an index names along one axis."""
+    return [objects((x[named] for _, named in _places(index, dim)), index.shape)]
+
+
+def scatter_add(
+    algebra: Any, x: Objects, index: np.ndarray[Any, Any], src: Objects, *, dim: int
+) -> list[Objects]:
+    """Each element with those of `src` that name it, summed in any order."""
+    terms: dict[tuple[int, ...], list[Any]] = {place: [x[place]] for place in np.ndindex(x.shape)}
+    for place, named in _places(index, dim):
+        terms[named].append(src[place])
+    return [objects((algebra.add(t) for t in terms.values()), x.shape)]
+
+
+def index_select(algebra: Any, x: Objects, index: np.ndarray[Any, Any], *, dim: int) -> list[Objects]:
+    """Slices along one axis; a number is its own slice."""
+    return [np.take(x, index, axis=dim) if x.ndim else x]
+
+
+def masked_fill(algebra: Any, x: Objects, mask: np.ndarray[Any, Any], value: Any) -> list[Objects]:
+    """A number, or an array of one, where the mask holds."""
+    return where(algebra, mask, value, x)
 
 
 STRUCTURE: dict[str, Callable[..., list[Any]]] = {
+    **LINEAR,
+    **LINES,
     "cat": cat,
-    "cumprod": cumprod,
+    "chunk": chunk,
+    "diagonal": lambda algebra, x, *, offset=0, dim1=0, dim2=1: [np.diagonal(x, offset, dim1, dim2)],
     "expand": expand,
+    "flatten": flatten,
+    "flip": lambda algebra, x, *, dims: [np.flip(x, dims) if x.ndim else x],
+    "gather": gather,
     "getitem": getitem,
-    "linalg.solve": solve,
-    "matmul": matmul,
-    "max": largest,
-    "mean": mean,
+    "index_select": index_select,
+    "masked_fill": masked_fill,
+    "permute": lambda algebra, x, *, dims: [np.transpose(x, dims)],
+    "repeat": repeat,
     "reshape": reshape,
-    "sum": total,
+    "roll": roll,
+    "scatter_add": scatter_add,
+    "split": split,
+    "squeeze": squeeze,
+    "stack": stack,
+    "tile": tile,
     "transpose": transpose,
+    "tril": triangle(np.tril),
+    "triu": triangle(np.triu),
+    "unsqueeze": lambda algebra, x, *, dim: [np.expand_dims(x, dim)],
+    "view": lambda algebra, x, *, size: [x.reshape(size)],
     "where": where,
 }
+"""By op of the catalogue, what it is on object arrays."""

@@ -17,6 +17,7 @@ import refgrad
 from oracles.exact.evaluate import as_index
 from oracles.generation.values import REALS, Domain, Draw, draw_array, holds, table
 from oracles.program import IndexItem, Input, Layout, Operand, Program, Ref, Refs, Scalar, Setting, Step
+from oracles.signatures import call
 
 Array = np.ndarray[Any, Any]
 SIDES = (1, 2, 3)
@@ -51,6 +52,7 @@ class Drawing:
     """A program that grows step by step, with the concrete value of everything in it.
 
     `values` are numbered in the order in which they came to be, inputs and results alike; `finish` renumbers them.
+    `also` are further results of the latest step that may be outputs too.
     """
 
     draw: Draw
@@ -59,6 +61,7 @@ class Drawing:
     inputs: dict[int, Input] = field(default_factory=dict)
     domains: dict[int, Domain] = field(default_factory=dict)
     steps: list[tuple[Step, tuple[int, ...]]] = field(default_factory=list)
+    also: list[int] = field(default_factory=list)
 
     def one_of(self, *choices: Any) -> Any:
         """One of the choices; shrinks towards the first."""
@@ -77,7 +80,7 @@ class Drawing:
             hole = self.integer(0, rank - 1)
             return tuple(0 if i == hole else 2 for i in range(rank))
         if self.face == "bulk" and most:
-            return (4, 5)[: max(least, min(2, most))]
+            return (9,) if most == 1 else (4, 5)[: max(least, min(2, most))]
         if self.face == "non-square" and most > 1:
             return (2, 3, 1)[: self.integer(max(2, least), max(2, min(most, 3)))]
         rank = self.integer(max(least, min(1, most)), max(least, min(most, 3)))
@@ -165,7 +168,8 @@ class Drawing:
             if step.op == "getitem":
                 result = operands[0][as_index(step, operands)]
             else:
-                result = refgrad.catalogue()[step.op].function(*operands, **step.settings)
+                arguments, keywords = call(step.op, operands, step.settings)
+                result = refgrad.catalogue()[step.op].function(*arguments, **keywords)
         return [r.numpy() for r in (result if step.outputs > 1 else (result,))]
 
     def _tensor(self, operand: Operand) -> Any:

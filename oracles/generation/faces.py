@@ -6,62 +6,89 @@ Leaning is a wish and seeing is a fact: what a report says was visited is read o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from oracles.generation.steps import numeric_settings
-from oracles.program import Case, Dots, Int, NewAxis, Pick, Ref, Refs, Scalar, Step
+import refgrad
+from oracles.generation.steps import DRAWERS, TENSORS, large_numbers, numeric_settings
+from oracles.generation.values import REALS, offers
+from oracles.program import Case, Dots, Int, NewAxis, Refs, Scalar, Step
 
 NUMBERS = ("negative", "zero", "ties", "kink", "large", "tiny")
 SHAPES = ("0-d", "empty", "non-square", "non-contiguous", "bulk")
 PAIRS = ("size-1 axis", "mixed ranks", "same twice", "scalar", "mixed dtypes")
-DIMS = ("settings", "negative dim", "tuple dim")
+NUMERIC = (("alpha", 1), ("beta", 1), ("threshold", 20), ("min", None), ("max", None))
+"""Numeric settings and their defaults."""
 INDICES = ("index array", "repeated index", "mask")
 
-REDUCES = {"sum", "mean", "std", "logsumexp"}
-ONE_DIM = {"max", "cumprod", "softmax", "cat", "transpose"}
-RANKED = {"cat", "getitem", "transpose", "matmul", "linalg.solve"}
+REDUCES = {
+    *("sum", "mean", "std", "var", "logsumexp", "amax", "amin", "linalg.vector_norm"),
+    *("flip", "roll", "squeeze"),
+}
+"""Ops that take several dimensions."""
+ONE_DIM = {
+    *("max", "min", "prod", "cumprod", "cumsum", "softmax", "log_softmax", "cat", "stack", "split", "chunk"),
+    *("gather", "scatter_add", "index_select", "transpose", "permute", "unsqueeze", "flatten", "diagonal"),
+}
+INVERTED = {"linalg.solve", "linalg.inv", "linalg.det"}
+"""Ops of square matrices, which are drawn so that they can be inverted."""
+PRODUCTS = {"matmul", "mm", "mv", "bmm", "dot", "outer", "addmm", "einsum"}
+RANKED = {
+    *("cat", "getitem", "transpose", "split", "chunk", "flip", "roll", "tril", "triu", "diagonal"),
+    *PRODUCTS,
+    *INVERTED,
+}
 """Ops whose operands have at least one dimension."""
-NEVER_EMPTY = {"mean", "std", "max", "logsumexp"}
-SETTABLE = {"sum", "mean", "std", "logsumexp", "max", "getitem", "linalg.solve"}
+TIED = {"max", "min", "amax", "amin", "relu", "maximum", "minimum"}
+"""Ops that decide between elements, or between an element and a number."""
+NEVER_EMPTY = {"mean", "std", "var", "max", "min", "amax", "amin", "logsumexp"}
+SETTABLE = {
+    *("sum", "mean", "std", "var", "logsumexp", "max", "min", "amax", "amin", "prod", "linalg.vector_norm"),
+    *("getitem", "linalg.solve", "flatten", "roll", "tril", "triu", "diagonal", "addmm"),
+}
+PAIRED: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("matmul", "mm", "bmm", "dot", "einsum", "stack"), ("same twice",)),
+    **dict.fromkeys((*INVERTED, "mv", "getitem"), ()),
+    "cat": ("same twice", "mixed dtypes"),
+    "outer": ("same twice", "mixed dtypes"),
+    "addmm": ("size-1 axis", "mixed ranks"),
+    "gather": ("repeated index",),
+    "index_select": ("repeated index",),
+    "scatter_add": ("repeated index", "same twice"),
+    "masked_fill": ("mask", "scalar", "mixed ranks"),
+}
+"""Ops of several operands that do not broadcast as elementwise ones do, and what can happen between them."""
 
 
 def faces_of_op(op: str, public: Any) -> tuple[str, ...]:
     """The faces that this op has, plain first."""
     facts = public.facts
-    positive = all(facts.domain.get(name, (-1.0,))[0] >= 0 for name in public.inputs)
-    nonzero = all(
-        facts.domain.get(name, (-1.0,))[0] >= 0 or 0 in facts.poles.get(name, ()) for name in public.inputs
-    )
-    found = ["plain"]
-    found += [f for f in NUMBERS if not (f == "negative" and positive) and not (f == "zero" and nonzero)]
-    if not facts.kinks:
-        found.remove("kink")
-    if op not in ("max", "relu"):
-        found.remove("ties")
+    domains = [(*facts.domain.get(n, REALS), *facts.poles.get(n, ())) for n in public.inputs]
+    found = ["plain", *(f for f in NUMBERS if any(offers(f, domain) for domain in domains))]
+    found = [
+        f for f in found if not (f == "kink" and not facts.kinks) and not (f == "ties" and op not in TIED)
+    ]
     found += [
         f for f in SHAPES if not (f == "0-d" and op in RANKED) and not (f == "empty" and op in NEVER_EMPTY)
     ]
-    if op == "linalg.solve":
-        found = [f for f in found if f not in ("large", "tiny", "non-square", "zero")]
-    pairs = len(public.inputs) >= 2 and op not in ("linalg.solve", "getitem", "matmul")
-    if pairs:
-        found += PAIRS
-    if op in ("matmul", "cat"):
-        found.append("same twice")
-    if op == "cat":
-        found.append("mixed dtypes")
+    if op in INVERTED:
+        found = [f for f in found if f not in ("large", "tiny", "non-square")]
+    if op in ("dot", "outer"):
+        found.remove("non-square")
+    if op in PAIRED:
+        found += PAIRED[op]
+    elif len(public.inputs) >= 2:
+        found += [f for f in PAIRS if not (f == "scalar" and op in TENSORS)]
     if isinstance(facts.meaning, str) and numeric_settings(public):
         found.append("settings")
-    if op in REDUCES or op in ONE_DIM or op in SETTABLE:
-        found += [
-            f
-            for f in DIMS
-            if not (f == "tuple dim" and op not in REDUCES)
-            and not (f == "settings" and op not in SETTABLE)
-            and not (f == "negative dim" and op == "linalg.solve")
-        ]
+    if op in SETTABLE:
+        found.append("settings")
+    if op in REDUCES or op in ONE_DIM or op == "getitem":
+        found.append("negative dim")
+    if op in REDUCES:
+        found.append("tuple dim")
     if op == "getitem":
         found += INDICES
     return (*dict.fromkeys(found), "cotangent of ones")
@@ -105,31 +132,68 @@ def _axis_of_one(case: Case) -> bool:
 
 
 def _index_arrays(case: Case, kinds: str) -> Iterator[np.ndarray[Any, Any]]:
+    """The inputs of these kinds that steps read: indices, masks."""
     for step in case.program.steps:
-        for item in step.index:
-            if isinstance(item, Pick):
-                operand = step.operands[item.operand]
-                if isinstance(operand, Ref) and case.inputs[operand.value].numpy().dtype.kind in kinds:
-                    yield case.inputs[operand.value].numpy()
+        for ref in step.refs():
+            if ref < len(case.inputs) and case.inputs[ref].numpy().dtype.kind in kinds:
+                yield case.inputs[ref].numpy()
 
 
 def _repeats(case: Case) -> bool:
     return any(len(np.unique(a)) < a.size for a in _index_arrays(case, "iu"))
 
 
+AWAY = (
+    *(("keepdim", False), ("correction", 1), ("left", True), ("ord", 2), ("diagonal", 0), ("offset", 0)),
+    *(("start_dim", 0), ("end_dim", -1), *NUMERIC),
+)
+"""Settings and their defaults."""
+
+
 def _away(step: Step) -> bool:
-    settings = any(
-        step.settings.get(k, d) != d
-        for k, d in (("keepdim", False), ("correction", 1), ("left", True), ("alpha", 1))
-    )
-    return settings or any(isinstance(i, NewAxis | Dots) for i in step.index)
+    settings = any(step.settings.get(k, d) != d for k, d in AWAY)
+    rolled = step.op == "roll" and "dims" not in step.settings
+    return settings or rolled or any(isinstance(i, NewAxis | Dots) for i in step.index)
+
+
+def _several_dims(step: Step) -> bool:
+    along = step.settings.get("dims")
+    several = step.op in ("flip", "roll") and isinstance(along, tuple) and len(along) > 1
+    return several or isinstance(step.settings.get("dim"), tuple)
 
 
 def _negative_dim(step: Step) -> bool:
-    numbers = [v for k, v in step.settings.items() if k.startswith("dim")]
+    numbers = [v for k, v in step.settings.items() if k.startswith("dim") or k.endswith("_dim")]
     flat = [n for v in numbers for n in (v if isinstance(v, tuple) else (v,))]
     return any(isinstance(n, int) and n < 0 for n in flat) or any(
         isinstance(i, Int) and i.at < 0 for i in step.index
+    )
+
+
+LARGE = 1e3
+
+
+@cache
+def _large_for(op: str) -> float:
+    """The number from which on an operand is large: LARGE, or the largest drawn that does not overflow this op."""
+    public = refgrad.catalogue()[op]
+    if op in DRAWERS or len(public.inputs) != 1:
+        return LARGE
+    (name,) = public.inputs
+    domain = (*public.facts.domain.get(name, REALS), *public.facts.poles.get(name, ()))
+    if not offers("large", domain):
+        return LARGE
+    return min(LARGE, max((abs(n) for n in large_numbers(public, domain)), default=LARGE))
+
+
+def _large(case: Case) -> bool:
+    """Whether a step reads an input with an element that is large for its op."""
+    inputs = case.program.inputs
+    return any(
+        bool(np.any(np.abs(case.inputs[ref].numpy().astype(np.float64)) >= _large_for(step.op)))
+        for step in case.program.steps
+        for ref in step.refs()
+        if ref < len(inputs) and inputs[ref].requires_grad
     )
 
 
@@ -139,7 +203,7 @@ SEEN: dict[str, Callable[[Case], bool]] = {
     "zero": _any_element(lambda a: a == 0),
     "ties": _any_input(lambda a: a.size > 1 and len(np.unique(a)) < a.size),
     "kink": _any_element(lambda a: a == 0),
-    "large": _any_element(lambda a: np.abs(a) >= 1e3),
+    "large": _large,
     "tiny": _any_element(lambda a: (np.abs(a) <= 1e-3) & (a != 0)),
     "0-d": _any_input(lambda a: a.ndim == 0),
     "empty": _any_input(lambda a: a.size == 0),
@@ -153,7 +217,7 @@ SEEN: dict[str, Callable[[Case], bool]] = {
     "scalar": _any_step(lambda s: any(isinstance(o, Scalar) for o in s.operands)),
     "settings": _any_step(_away),
     "negative dim": _any_step(_negative_dim),
-    "tuple dim": _any_step(lambda s: isinstance(s.settings.get("dim"), tuple)),
+    "tuple dim": _any_step(_several_dims),
     "index array": lambda case: any(True for _ in _index_arrays(case, "iu")),
     "repeated index": _repeats,
     "mask": lambda case: any(True for _ in _index_arrays(case, "b")),

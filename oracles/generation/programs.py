@@ -39,12 +39,12 @@ def alone(draw: Any, op: str, face: str) -> Sample:
     """One application of an op, leaning towards a face."""
     d = Drawing(draw, face)
     result = draw_step(d, op, refgrad.catalogue()[op])
-    return _sample(draw, d.finish(result), face)
+    return _sample(draw, d.finish(result, *d.also), face)
 
 
 @st.composite
 def composed(draw: Any, ops: tuple[str, ...]) -> Sample:
-    """Two to five ops that feed each other; sometimes an earlier result is an output too."""
+    """One to five ops that feed each other; sometimes an earlier result is an output too."""
     d = Drawing(
         draw, draw(st.sampled_from(("plain", "plain", "same twice", "scalar", "settings", "non-contiguous")))
     )

@@ -13,12 +13,18 @@ from typing import Any
 import numpy as np
 
 import refgrad
+from oracles.generation.axes import one_dim, some_dims
 from oracles.generation.drawing import HUGE, Drawing
-from oracles.generation.values import NUMBERS, REALS, draw_array, holds, table
+from oracles.generation.lines import LINES
+from oracles.generation.matrices import MATRICES
+from oracles.generation.moves import MOVES
+from oracles.generation.values import NUMBERS, REALS, Domain, draw_array, holds, table
 from oracles.program import Dots, IndexItem, Int, NewAxis, Pick, Ref, Refs, Scalar, Setting, Slice
 
 Settings = dict[str, Setting]
 OPERATORS = {"add", "sub", "mul", "div"}
+TENSORS = {"atan2", "maximum", "minimum"}
+"""Ops of two operands neither of which may be a Python number."""
 EXPONENTS = (2, 3, 0.5, 1, -1, 2.5, 0, -2, 4)
 
 
@@ -31,7 +37,7 @@ def elementwise(d: Drawing, op: str, public: Any) -> int:
     if len(names) == 1:
         return d.apply(op, Ref(_argument(d, op, public, domains[0], kinks[0])), settings=settings)
     first = d.operand(domains[0], kinks[0])
-    if d.face == "scalar":
+    if d.face == "scalar" and op not in TENSORS:
         return _with_number(d, op, first, domains, settings)
     second = d.partner(first, domains[1], kinks[1])
     return d.apply(op, Ref(first), Ref(second), settings=settings)
@@ -41,11 +47,15 @@ def _argument(d: Drawing, op: str, public: Any, domain: Any, kinks: tuple[float,
     """The operand of a function of one: not so large that the result overflows."""
     if d.face != "large" or d.steps:
         return d.operand(domain, kinks)
+    return d.given(draw_array(d.draw, d.shape(), large_numbers(public, domain)), domain)
+
+
+def large_numbers(public: Any, domain: Domain) -> tuple[float, ...]:
+    """The large numbers at which a function of one operand does not overflow."""
     numbers = np.array(table("large", domain))
     with np.errstate(all="ignore"):
         results = public.function(refgrad.tensor(numbers)).numpy()
-    finite = tuple(float(n) for n, y in zip(numbers, results, strict=True) if abs(y) < HUGE)
-    return d.given(draw_array(d.draw, d.shape(), finite), domain)
+    return tuple(float(n) for n, y in zip(numbers, results, strict=True) if abs(y) < HUGE)
 
 
 def _numbers(d: Drawing, public: Any) -> Settings:
@@ -60,7 +70,7 @@ def numeric_settings(public: Any) -> tuple[str, ...]:
     return tuple(
         name
         for name, default in public.settings.items()
-        if isinstance(default, int | float) and type(default) is not bool
+        if isinstance(default, int | float) and type(default) is not bool and "dim" not in name
     )
 
 
@@ -85,6 +95,13 @@ def power(d: Drawing, op: str, public: Any) -> int:
     return d.apply(op, Ref(base), Scalar.of(exponent))
 
 
+def clamp(d: Drawing, op: str, public: Any) -> int:
+    """clamp: one bound or both, on which elements may lie."""
+    x = d.operand(kinks=(0.0, 1.0))
+    bounds = d.one_of({"min": 0.0}, {"max": 1.0}, {"min": 0.0, "max": 1.0}, {"min": -0.5, "max": 2.0})
+    return d.apply(op, Ref(x), settings=bounds)
+
+
 def where(d: Drawing, op: str, public: Any) -> int:
     """where: a drawn mask, and two operands, one of which may be a number."""
     first = d.operand()
@@ -96,21 +113,6 @@ def where(d: Drawing, op: str, public: Any) -> int:
     if d.face == "scalar":
         return d.apply(op, Ref(mask), Ref(first), Scalar.of(d.one_of(0.5, 2.0)))
     return d.apply(op, Ref(mask), Ref(first), Ref(second))
-
-
-def one_dim(d: Drawing, ndim: int) -> int:
-    """One dimension; a negative one where the face is about settings."""
-    rank = max(ndim, 1)
-    dim = d.integer(0, rank - 1)
-    return dim - rank if d.face == "negative dim" else dim
-
-
-def some_dims(d: Drawing, ndim: int) -> int | tuple[int, ...]:
-    """One dimension, or a tuple of them where the face asks for it."""
-    if d.face == "tuple dim" and ndim > 1:
-        several: tuple[int, ...] = d.one_of(tuple(range(ndim)), (0, ndim - 1), (-1, 0))
-        return several
-    return one_dim(d, ndim)
 
 
 def reduction(d: Drawing, op: str, public: Any) -> int:
@@ -300,7 +302,11 @@ def solve(d: Drawing, op: str, public: Any) -> int:
 
 
 DRAWERS: dict[str, Callable[[Drawing, str, Any], int]] = {
+    **LINES,
+    **MATRICES,
+    **MOVES,
     "cat": cat,
+    "clamp": clamp,
     "cumprod": along,
     "expand": expand,
     "getitem": getitem,

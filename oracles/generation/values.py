@@ -72,9 +72,22 @@ def table(kind: str, domain: Domain = REALS, kinks: tuple[float, ...] = ()) -> t
         first = ()
     inside = tuple(v for v in (*first, *TABLES[kind]) if holds(domain, v))
     if inside:
-        return inside
+        return (*inside, *(v for v in _near_ends(domain) if kind in ("plain", "tiny") and v not in inside))
     mirrored = tuple(-v for v in TABLES[kind] if holds(domain, -v))
     return mirrored or tuple(v for v in PLAIN if holds(domain, v))
+
+
+def _near_ends(domain: Domain) -> tuple[float, ...]:
+    """A number beside each finite end but 0, which `TINY` is about; it lies inside in every dtype."""
+    low, high = domain[:2]
+    ends = ((low, 0.03125), (high, -0.03125))
+    return tuple(end + inward for end, inward in ends if np.isfinite(end) and end)
+
+
+def offers(kind: str, domain: Domain) -> bool:
+    """Whether a table has a number inside a domain, so that its face can be seen there."""
+    wanted = (0.0,) if kind == "zero" else TABLES.get(kind, PLAIN)
+    return any(holds(domain, v) for v in wanted)
 
 
 def draw_array(draw: Draw, shape: tuple[int, ...], numbers: tuple[float, ...]) -> np.ndarray[Any, Any]:

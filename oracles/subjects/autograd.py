@@ -28,6 +28,14 @@ def limit(step: Step, operands: list[Any]) -> str:
         return "NumPy's functions disagree on whether a 0-d array has an axis 0"
     if step.op == "expand" and (why := _unexpandable(operands[0].ndim, step.settings["size"])):
         return why
+    if step.op == "squeeze" and (why := _unsqueezable(operands[0].shape, step.settings.get("dim"))):
+        return why
+    ordered = step.op == "linalg.vector_norm" and "ord" in step.settings
+    if ordered and not isinstance(step.settings.get("dim"), int):
+        return "np.linalg.norm with an order takes a matrix's norm over two axes"
+    several = step.settings.get("dim")
+    if step.op == "linalg.vector_norm" and isinstance(several, tuple) and len(several) > 2:
+        return "np.linalg.norm takes one axis or two"
     if step.op == "cat" and len({x.ndim for x in operands[0]}) > 1:
         return "np.concatenate skips no empty operand"
     if step.op == "linalg.solve" and _vectors(operands[0].shape, operands[1].shape):
@@ -39,6 +47,11 @@ def _unexpandable(ndim: int, size: Any) -> str:
     if -1 in size:
         return "np.broadcast_to has no -1"
     return "autograd's VJP of broadcast_to handles no extra leading dims" if len(size) > ndim else ""
+
+
+def _unsqueezable(shape: Any, dim: Any) -> str:
+    axes = (dim,) if isinstance(dim, int) else dim or ()
+    return "np.squeeze takes axes of size 1 alone" if any(shape[a] != 1 for a in axes) else ""
 
 
 def _vectors(A: tuple[int, ...], B: tuple[int, ...]) -> bool:
@@ -63,8 +76,42 @@ subject = Functional(
     {"np": "autograd.numpy", "special": "autograd.scipy.special"},
     {
         "exp": lambda np, x: np.exp(x),
+        "exp2": lambda np, x: np.exp2(x),
+        "expm1": lambda np, x: np.expm1(x),
         "log": lambda np, x: np.log(x),
+        "log1p": lambda np, x: np.log1p(x),
+        "log2": lambda np, x: np.log2(x),
+        "log10": lambda np, x: np.log10(x),
+        "sqrt": lambda np, x: np.sqrt(x),
+        "rsqrt": "autograd has no rsqrt",
+        "square": lambda np, x: np.square(x),
+        "erf": lambda special, x: special.erf(x),
+        "erfc": lambda special, x: special.erfc(x),
+        "sin": lambda np, x: np.sin(x),
+        "cos": lambda np, x: np.cos(x),
+        "tan": lambda np, x: np.tan(x),
+        "asin": lambda np, x: np.arcsin(x),
+        "acos": lambda np, x: np.arccos(x),
+        "atan": lambda np, x: np.arctan(x),
+        "atan2": lambda np, a, b: np.arctan2(a, b),
+        "sinh": lambda np, x: np.sinh(x),
+        "cosh": lambda np, x: np.cosh(x),
         "tanh": lambda np, x: np.tanh(x),
+        "asinh": lambda np, x: np.arcsinh(x),
+        "acosh": lambda np, x: np.arccosh(x),
+        "atanh": lambda np, x: np.arctanh(x),
+        "abs": lambda np, x: np.abs(x),
+        "sign": lambda np, x: np.sign(x),
+        "floor": lambda np, x: np.floor(x),
+        "ceil": lambda np, x: np.ceil(x),
+        "round": lambda np, x: np.round(x),
+        "trunc": lambda np, x: np.trunc(x),
+        "maximum": lambda np, a, b: np.maximum(a, b),
+        "minimum": lambda np, a, b: np.minimum(a, b),
+        "clamp": lambda np, x, min=None, max=None: np.clip(x, min, max),  # noqa: A006 - PyTorch's names
+        "nn.functional.softplus": "autograd has no softplus",
+        "nn.functional.gelu": "autograd has no gelu",
+        "nn.functional.silu": "autograd has no silu",
         "sigmoid": lambda special, x: special.expit(x),
         "reciprocal": lambda np, x: np.reciprocal(x),
         "relu": "autograd has no relu",
@@ -84,6 +131,44 @@ subject = Functional(
         "expand": lambda np, x, size: np.broadcast_to(x, size),
         "matmul": lambda np, a, b: np.matmul(a, b),
         "linalg.solve": lambda np, A, B: np.linalg.solve(A, B),
+        "linalg.inv": lambda np, A: np.linalg.inv(A),
+        "linalg.det": lambda np, A: np.linalg.det(A),
+        "linalg.vector_norm": lambda np, x, ord=None, dim=None: np.linalg.norm(x, ord, dim),  # noqa: A006
+        "mm": lambda np, a, b: np.matmul(a, b),
+        "bmm": lambda np, a, b: np.matmul(a, b),
+        "mv": lambda np, a, b: np.matmul(a, b),
+        "dot": lambda np, a, b: np.dot(a, b),
+        "outer": lambda np, a, b: np.outer(a, b),
+        "addmm": "autograd has no addmm",
+        "einsum": lambda np, *operands, equation: np.einsum(equation, *operands),
+        "min": lambda np, x, dim=None, keepdim=False: np.min(x, axis=dim, keepdims=keepdim),
+        "amax": lambda np, x, dim=None, keepdim=False: np.amax(x, axis=dim, keepdims=keepdim),
+        "amin": lambda np, x, dim=None, keepdim=False: np.amin(x, axis=dim, keepdims=keepdim),
+        "prod": lambda np, x, dim=None, keepdim=False: np.prod(x, axis=dim, keepdims=keepdim),
+        "cumsum": lambda np, x, dim: np.cumsum(x, axis=dim),
+        "var": lambda np, x, dim=None, correction=1, keepdim=False: np.var(
+            x, axis=dim, ddof=correction, keepdims=keepdim
+        ),
+        "log_softmax": "autograd has no log_softmax",
+        "view": "an array of autograd has no view under another shape",
+        "flatten": lambda np, x: np.ravel(x),
+        "permute": lambda np, x, dims: np.transpose(x, dims),
+        "unsqueeze": lambda np, x, dim: np.expand_dims(x, dim),
+        "squeeze": lambda np, x, dim=None: np.squeeze(x, dim),
+        "stack": lambda np, tensors, dim=0: np.stack(tensors, axis=dim),
+        "split": "np.split takes places, not sizes",
+        "chunk": "autograd has no chunk",
+        "flip": "autograd defines no VJP of flip",
+        "roll": lambda np, x, shifts, dims=None: np.roll(x, shifts, dims),
+        "tril": lambda np, x, diagonal=0: np.tril(x, diagonal),
+        "triu": lambda np, x, diagonal=0: np.triu(x, diagonal),
+        "diagonal": "autograd's VJP of diagonal is for the last two axes in one order alone",
+        "repeat": lambda np, x, repeats: np.tile(x, repeats),
+        "tile": lambda np, x, dims: np.tile(x, dims),
+        "gather": "autograd defines no VJP of take_along_axis",
+        "index_select": "autograd defines no VJP of take",
+        "scatter_add": "autograd has no scatter_add",
+        "masked_fill": "autograd has no masked_fill",
     },
     make_vjp,
     limit=limit,

@@ -100,7 +100,7 @@ class Functional:
             bound = [
                 spaces[n] if n in spaces else next(arguments) for n in wanted[: len(spaces) + len(operands)]
             ]
-            return formula(*bound, **settings)
+            return formula(*bound, *arguments, **settings)  # a formula may take any number of operands
         if step.op == "getitem":
             return operands[0][index_of(step, operands)]
         return -operands[0] if step.op == "neg" else OPERATORS[step.op](*operands)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from oracles.program import Case, Dots, Int, NewAxis, Operand, Pick, Program, Ref, Refs, Slice, Step
+from oracles.signatures import number
 from oracles.subjects.protocol import Lacking, NDArray
 
 Apply = Callable[[Step, list[Any]], Any]
@@ -88,7 +89,7 @@ def _item(item: Slice | Int | NewAxis | Dots | Pick, operands: Sequence[Any]) ->
 
 def settings_of(step: Step, has: Callable[[str], bool]) -> dict[str, Any]:
     """The step's settings, less those at their default that the library does not have."""
-    return {k: v for k, v in step.settings.items() if has(k) or k not in DEFAULTS or v != DEFAULTS[k]}
+    return {k: number(v) for k, v in step.settings.items() if has(k) or k not in DEFAULTS or v != DEFAULTS[k]}
 
 
 def laid_out(array: NDArray, layout: str) -> NDArray:

@@ -19,7 +19,9 @@ def _from_numpy(torch: Any, array: NDArray) -> Any:
 
 
 def _to_numpy(torch: Any, tensor: Any) -> NDArray:
-    tensor = tensor.detach().resolve_neg()
+    tensor = tensor.detach().resolve_neg().clone()  # a second derivative may be a ZeroTensor, without memory
+    if tensor._is_zerotensor():  # zeros without memory, which numpy() refuses
+        tensor = tensor.clone()
     if tensor.dtype == torch.bfloat16:
         bits: NDArray = tensor.view(torch.int16).numpy()
         return bits.view(ml_dtypes.bfloat16)

@@ -13,11 +13,14 @@ import numpy as np
 from oracles.answers import Answer, Check, labels
 from oracles.program import Case, Program, Scalar, Step
 from oracles.scripts import script
+from oracles.signatures import call
 from oracles.subjects.printing import torchlike_code
 from oracles.subjects.protocol import Lacking, NDArray, WrongAnswer, all_recorded, recorded_outputs
 from oracles.subjects.running import OPERATORS, Handed, index_of, outputs_of, run, settings_of
 
-METHODS = ("expand",)
+NO_DTYPE = "Low precision dtypes not supported"
+"""How PyTorch says, without a NotImplementedError, that an op lacks a dtype."""
+METHODS = ("expand", "repeat", "view")
 
 
 def from_numpy(module: Any, array: NDArray) -> Any:
@@ -111,7 +114,13 @@ class TorchLike:
             return getattr(operands[0], step.op)(*operands[1:], **step.settings)
         if step.op in OPERATORS and isinstance(step.operands[0], Scalar):
             raise Lacking(f"{step.op} of a number and a tensor takes no {', '.join(step.settings)}", step.op)
-        return _find(module, step.op)(*operands, **step.settings)
+        arguments, keywords = call(step.op, operands, step.settings)
+        try:
+            return _find(module, step.op)(*arguments, **keywords)
+        except RuntimeError as error:
+            if NO_DTYPE in str(error):
+                raise Lacking(str(error), step.op) from error
+            raise
 
     def values(self, program: Program, arrays: Sequence[NDArray]) -> list[NDArray]:
         """The program's outputs for these inputs, without a tape."""

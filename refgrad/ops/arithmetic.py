@@ -251,6 +251,13 @@ def _(input: Any, exponent: Any) -> Any:
     return apply(pow_scalar, (widened(input, exponent),), {"exponent": exponent})
 
 
+@public("square", pow_scalar, facts=Facts("x**2"))
+def _(input: Any) -> Any:
+    """input**2."""
+    check_tensor("square", input)
+    return apply(pow_scalar, (widened(input, 2),), {"exponent": 2})
+
+
 @public("where", where)
 def _(condition: Any, input: Any, other: Any) -> Any:
     """Input where condition, else other; RuntimeError unless condition is boolean."""

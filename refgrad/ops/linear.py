@@ -104,19 +104,30 @@ def solve_factored(A: Array, B: Array, *, LU: Array, pivots: Array, left: bool, 
 
 
 def factor(A: Array) -> tuple[Array, Array]:
-    """The LU factors of each matrix, in one array, and its row exchanges counted from 1, as LAPACK has them."""
+    """The LU factors of each matrix, in one array, and its row exchanges counted from 1, as LAPACK has them.
+
+    LinAlgError where a matrix is singular.
+    """
+    LU, pivots, zeros = eliminated(A)
+    if zeros.any():
+        place = tuple(np.argwhere(zeros)[0])
+        batch = f" (Batch element {place[0]}):" if place else ""
+        raise LinAlgError(
+            f"torch.linalg.solve:{batch} The solver failed because the input matrix is singular."
+        )
+    return LU, pivots
+
+
+def eliminated(A: Array) -> tuple[Array, Array, Array]:
+    """The same of any matrices, and the first zero on each one's diagonal, counted from 1; 0 for none."""
     LU = np.array(A, order="C")
     pivots = np.zeros(A.shape[:-1], np.int32)
+    zeros = np.zeros(A.shape[:-2], np.int64)
     getrf: Any = lapack.get_lapack_funcs("getrf", (LU,))
     for place in np.ndindex(A.shape[:-2] if A.size else (0,)):
-        LU[place], exchanges, info = getrf(A[place])
-        if info > 0:
-            batch = f" (Batch element {place[0]}):" if place else ""
-            raise LinAlgError(
-                f"torch.linalg.solve:{batch} The solver failed because the input matrix is singular."
-            )
+        LU[place], exchanges, zeros[place] = getrf(A[place])
         pivots[place] = exchanges + 1
-    return LU, pivots
+    return LU, pivots, zeros
 
 
 def substitute(LU: Array, pivots: Array, B: Array, *, left: bool, transposed: bool) -> Array:

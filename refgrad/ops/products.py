@@ -9,7 +9,7 @@ from refgrad.public import broadcast, check_tensor, public
 from refgrad.record import apply
 
 
-@public("mm", mm, judged=False)
+@public("mm", mm)
 def _(input: Any, mat2: Any) -> Any:
     """The product of two matrices."""
     for name, x, position in (("self", input, 1), ("mat2", mat2, 2)):
@@ -25,7 +25,7 @@ def _(input: Any, mat2: Any) -> Any:
     return apply(mm, (input, mat2), {})
 
 
-@public("mv", mv, judged=False)
+@public("mv", mv)
 def _(input: Any, vec: Any) -> Any:
     """The product of a matrix and a vector."""
     check_tensor("mv", input)
@@ -41,7 +41,7 @@ def _(input: Any, vec: Any) -> Any:
     return apply(mv, (input, vec), {})
 
 
-@public("dot", dot, judged=False)
+@public("dot", dot)
 def _(input: Any, tensor: Any) -> Any:
     """The sum of the products of the elements of two vectors."""
     check_tensor("dot", input)
@@ -60,7 +60,7 @@ def _(input: Any, tensor: Any) -> Any:
     return apply(dot, (input, tensor), {})
 
 
-@public("bmm", bmm, judged=False)
+@public("bmm", bmm)
 def _(input: Any, mat2: Any) -> Any:
     """The products of two batches of matrices."""
     for name, x, position in (("batch1", input, 1), ("batch2", mat2, 2)):

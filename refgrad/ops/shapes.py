@@ -28,16 +28,16 @@ from refgrad.record import apply
 from refgrad.tensor import Tensor, normal_dim
 
 
-@public("view", view, judged=False)
-def _(input: Any, *shape: Any) -> Any:
+@public("view", view)
+def _(input: Any, *sides: Any, size: Any = None) -> Any:
     """The elements in another shape, in the same memory; RuntimeError where the layout forbids it."""
-    size = inferred(sizes(shape), input._array.size)
-    if not viewable(input._array, size):
+    shape = inferred(sizes(sides, "view", "size", size), input._array.size)
+    if not viewable(input._array, shape):
         raise RuntimeError(
             "view size is not compatible with input tensor's size and stride (at least one dimension spans "
             "across two contiguous subspaces). Use .reshape(...) instead."
         )
-    return apply(view, (input,), {"shape": size})
+    return apply(view, (input,), {"shape": shape})
 
 
 @public("reshape", view, reshape_alias, clone, unsafe_view)
@@ -47,7 +47,7 @@ def _(input: Any, *sides: Any, shape: Any = None) -> Any:
     return reshaped(input, inferred(sizes(sides, "reshape", "shape", shape), input._array.size))
 
 
-@public("flatten", view, judged=False)
+@public("flatten", view)
 def _(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     """The dimensions from `start_dim` to `end_dim` as one."""
     check_tensor("flatten", input)
@@ -81,11 +81,11 @@ def _(input: Any) -> Any:
     return apply(t, (input,), {})
 
 
-@public("permute", permute, judged=False)
-def _(input: Any, *dims: Any) -> Any:
+@public("permute", permute)
+def _(input: Any, *places: Any, dims: Any = None) -> Any:
     """The dimensions in another order, as a view."""
     check_tensor("permute", input)
-    order, ndim = sizes(dims), input._array.ndim
+    order, ndim = sizes(places, "permute", "dims", dims), input._array.ndim
     if len(order) != ndim:
         raise RuntimeError(
             "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the "
@@ -105,14 +105,14 @@ def _(input: Any, *sides: Any, size: Any = None) -> Any:
     return apply(expand, (input,), {"shape": expanded(input._array.shape, sides, input.dtype.word)})
 
 
-@public("unsqueeze", unsqueeze, judged=False)
+@public("unsqueeze", unsqueeze)
 def _(input: Any, dim: int) -> Any:
     """With a dimension of size 1 inserted at `dim`."""
     check_tensor("unsqueeze", input)
     return apply(unsqueeze, (input,), {"dim": normal_dim(dim, input._array.ndim + 1)})
 
 
-@public("squeeze", squeeze, squeeze_dim, squeeze_dims, judged=False)
+@public("squeeze", squeeze, squeeze_dim, squeeze_dims)
 def _(input: Any, dim: Any = None) -> Any:
     """Without its dimensions of size 1, or without those of them that `dim` names."""
     check_tensor("squeeze", input)

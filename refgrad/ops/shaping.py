@@ -93,12 +93,12 @@ def flip(x: Array, *, dims: Shape) -> Any:
     return np.flip(x, dims if np.ndim(x) else ())
 
 
-@op(tensors=lambda g, tensors_shapes, dim: split(g, tensors_shapes, dim), dtypes=MOVES)
+@op(tensors=lambda g, tensors_shapes, dim: parts(g, tensors_shapes, dim), dtypes=MOVES)
 def cat(*tensors: Array, dim: int) -> Any:
     return np.concatenate([x for x in tensors if x.shape != (0,)] or tensors, axis=dim)
 
 
-def split(g: Any, shapes: tuple[Shape, ...], dim: int) -> list[Any]:
+def parts(g: Any, shapes: tuple[Shape, ...], dim: int) -> list[Any]:
     """The pieces of `g` that operands of these shapes became; an empty 1-d operand became nothing."""
     pieces, start = [], 0
     for shape in shapes:

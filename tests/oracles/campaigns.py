@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from oracles.campaign import Plan, Progress, campaign, plan_check
-from oracles.records import Failure, Finding, Footer, Header, Judged
+from oracles.records import Failure, Finding, Footer, Header, Judged, Known
 
 
 @dataclass
@@ -17,6 +17,7 @@ class Ran:
 
     headers: list[Header] = field(default_factory=list)
     judged: list[Judged] = field(default_factory=list)
+    known: list[Known] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     footers: list[Footer] = field(default_factory=list)
@@ -31,8 +32,8 @@ class Ran:
     def take(self, item: Any) -> None:
         """Put one record or progress in its place."""
         places = {
-            Header: self.headers, Judged: self.judged, Finding: self.findings, Failure: self.failures,
-            Footer: self.footers, Progress: self.progress,
+            Header: self.headers, Judged: self.judged, Known: self.known, Finding: self.findings,
+            Failure: self.failures, Footer: self.footers, Progress: self.progress,
         }  # fmt: skip
         places[type(item)].append(item)
         self.order.append(type(item).__name__)

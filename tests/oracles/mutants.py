@@ -17,7 +17,7 @@ import numpy as np
 import refgrad
 from refgrad import walk
 from refgrad.op import NO_GRADIENT, REGISTRY, Joint
-from refgrad.ops import arithmetic, exponential, indexing, linear, reductions, shaping
+from refgrad.ops import arithmetic, exponential, extremes, indexing, linear, reductions, running, shaping
 from refgrad.tensor import Tensor
 
 MILLIONTH = 1 + 1e-6
@@ -179,7 +179,7 @@ def same_system(g: Any, A: Any, LU: Any, pivots: Any, y: Any, left: bool, needs:
 
 def unflipped(g: Any, x: Any, y: Any, dim: int) -> Any:
     """cumprod's cotangent, summed from the wrong end."""
-    return g if not ndim(x) else reductions.cumsum(g * y, dim=dim) / x
+    return g if not ndim(x) else running.cumsum(g * y, dim=dim) / x
 
 
 def std_of_all(g: Any, x: Any, y: Any, dim: Any, correction: float, keepdim: bool) -> Any:
@@ -386,7 +386,7 @@ MUTANTS = {
             "max-side",
             "max",
             "wrong side of the mask",
-            formula("max_all", "x", lambda g, x, y: where(reductions.tied(x, y), 0.0, g)),
+            formula("max_all", "x", lambda g, x, y: where(extremes.tied(x, y), 0.0, g)),
             "x",
         ),
         one("exp-saved", "exp", "wrong saved value", formula("exp", "x", lambda g, x: g * x), "x"),

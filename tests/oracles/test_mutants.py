@@ -62,9 +62,9 @@ def script_code(script: str, folder: Path, *mutants: str) -> int:
 
 
 def test_there_are_enough() -> None:
-    """At least 24 mutants break every op of the catalogue, the walk, the dtype and the second order."""
-    assert len(MUTANTS) >= 24
-    assert {m.check for m in MUTANTS.values()} == set(refgrad.catalogue())
+    """At least 40 mutants break ops of the catalogue, the walk, the dtype and the second order."""
+    assert len(MUTANTS) >= 40
+    assert {m.check for m in MUTANTS.values()} <= set(refgrad.catalogue())
     assert {"walk"} <= {m.blamed for m in MUTANTS.values()}
     assert sum("second" in m.tags for m in MUTANTS.values()) >= 2
 

@@ -121,6 +121,10 @@ BY_HAND: dict[str, tuple[Callable[..., Any], tuple[float, ...]]] = {
     "tanh": (mpmath.tanh, (1.1,)),
     "reciprocal": (lambda x: 1 / x, (-0.7,)),
     "relu": (lambda x: max(x, mpmath.mpf(0)), (0.9,)),
+    "floor": (mpmath.floor, (-0.7,)),
+    "ceil": (mpmath.ceil, (-0.7,)),
+    "trunc": (lambda x: mpmath.sign(x) * mpmath.floor(abs(x)), (-0.7,)),
+    "round": (mpmath.nint, (-0.7,)),
 }
 
 
@@ -202,13 +206,16 @@ def test_possible_overflow_has_no_budget() -> None:
     assert isinstance(enclose(case(given, [step("exp", 0)], [1.0])), Enclosed)
 
 
+ALONG: dict[str, Any] = {"dim": 0}
 BLOCKS: dict[str, dict[str, Any]] = {
-    "softmax": {"dim": 0},
-    "logsumexp": {"dim": 0},
-    "std": {},
-    "cumprod": {"dim": 0},
-    "linalg.solve": {},
+    **dict.fromkeys(("softmax", "logsumexp", "cumprod", "log_softmax"), ALONG),
+    **{
+        op: {}
+        for op in ("std", "var", "prod", "linalg.vector_norm", "linalg.inv", "linalg.det", "linalg.solve")
+    },
 }
+SCALAR_BLOCKS: dict[str, dict[str, Any]] = {"nn.functional.gelu": {}, "nn.functional.silu": {}}
+"""Blocks of one scalar each, which are not attached jointly."""
 
 
 def block_case(op: str, dtype: str = "float64", order: int = 1) -> Case:
@@ -216,18 +223,32 @@ def block_case(op: str, dtype: str = "float64", order: int = 1) -> Case:
     if op == "linalg.solve":
         A, b = np.array([[2.0, 1.0], [1.0, 3.0]]), np.array([1.0, -1.0])
         seconds = [A + 1, b + 1] if order == 2 else []
-        return case({"x": A, "b": b}, [step(op, 0, 1)], [[2.0, -1.0]], dtype=dtype, order=order, seconds=seconds)
+        return case(
+            {"x": A, "b": b}, [step(op, 0, 1)], [[2.0, -1.0]], dtype=dtype, order=order, seconds=seconds
+        )
     x = np.array([0.5, -1.25, 2.0])
-    ones = [2.0, -1.0, 0.5] if op in ("softmax", "cumprod") else 2.0
+    ones: Any = (
+        [2.0, -1.0, 0.5] if op.startswith("nn") or op in ("softmax", "cumprod", "log_softmax") else 2.0
+    )
+    if op in ("linalg.inv", "linalg.det"):
+        x, ones = (
+            np.array([[0.5, -1.25], [2.0, 3.0]]),
+            [[2.0, -1.0], [0.5, 3.0]] if op == "linalg.inv" else 2.0,
+        )
     return case(
-        {"x": x}, [step(op, 0, **BLOCKS[op])], [ones], dtype=dtype, order=order, seconds=[x + 1][: order - 1]
+        {"x": x},
+        [step(op, 0, **(BLOCKS | SCALAR_BLOCKS)[op])],
+        [ones],
+        dtype=dtype,
+        order=order,
+        seconds=[x + 1][: order - 1],
     )
 
 
 @pytest.mark.parametrize("op", BLOCKS)
 def test_a_wrong_block_is_noticed(op: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A block whose pull is off by one part in a million misses the truth, and the oracle distrusts itself."""
-    assert set(BLOCKS) == set(blocks.BLOCKS)
+    assert {*BLOCKS, *SCALAR_BLOCKS} == set(blocks.BLOCKS)
     assert isinstance(enclose(block_case(op)), Enclosed)
     attach = Rounding.attach
 
@@ -244,7 +265,7 @@ def test_a_wrong_block_is_noticed(op: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
-@pytest.mark.parametrize("op", BLOCKS)
+@pytest.mark.parametrize("op", [*BLOCKS, *SCALAR_BLOCKS])
 def test_blocks_contain_the_truth(op: str, dtype: str) -> None:
     """Each block's inflated balls contain the truth at both orders, with finite and positive budgets."""
     for order in (1, 2):

@@ -6,13 +6,14 @@ element. SymPy differentiates the weighted sum of them as a whole, and mpmath ev
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 import mpmath
 import sympy
+from sympy.codegen.cfunctions import log1p
 
 import refgrad
 from oracles.answers import labels
@@ -27,6 +28,30 @@ RELATIVE = mpmath.mpf(10) ** -100
 ABSOLUTE = mpmath.mpf(10) ** -200
 STEPS = {"Heaviside": lambda x, at_zero=0: 0 if x < 0 else 1, "DiracDelta": lambda x, order=0: 0}
 """Off the kinks, where alone whole programs are compared."""
+
+
+class Flat(sympy.Function):  # type: ignore[misc]
+    """A staircase. SymPy leaves its slope, and `round` and `trunc` altogether, unsaid: off the steps it is 0."""
+
+    is_real = True
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        """The slope; `test_elementwise_ops_against_mpmath` differentiates the staircases numerically."""
+        return sympy.S.Zero
+
+
+STAIRS: dict[str, Callable[[Any], Any]] = {
+    "floor": mpmath.floor,
+    "ceiling": mpmath.ceil,
+    "round": mpmath.nint,
+    "trunc": lambda x: mpmath.floor(x) if x >= 0 else mpmath.ceil(x),
+}
+"""By mpmath, whose nint takes a half to the even neighbour."""
+READ = {"log1p": log1p, **{name: type(name, (Flat,), {}) for name in STAIRS}}
+"""What SymPy does not read, or does not differentiate, by itself."""
+NUMBERS: list[Any] = [{**STEPS, **STAIRS, "log1p": mpmath.log1p}, "mpmath"]
+"""Where mpmath's evaluation of an expression finds its functions."""
 
 
 class Large(Exception):
@@ -46,9 +71,11 @@ def expression_of(op: str, names: tuple[str, ...], fixed: tuple[tuple[str, float
     """The op's meaning over real symbols with its fixed numbers put in, and the same as a function of numbers."""
     symbols = {n: sympy.Symbol(n, real=True) for n in (*names, *(k for k, _ in fixed))}
     meaning = refgrad.catalogue()[op].facts.meaning
-    expression = sympy.sympify(meaning, locals=symbols).subs({symbols[k]: exactly(v) for k, v in fixed})
+    expression = sympy.sympify(meaning, locals=READ | symbols).subs(
+        {symbols[k]: exactly(v) for k, v in fixed}
+    )
     free = [symbols[n] for n in names]
-    return (expression, free), sympy.lambdify(free, expression, ["mpmath"])
+    return (expression, free), sympy.lambdify(free, expression, NUMBERS)
 
 
 class Whole:
@@ -78,6 +105,10 @@ class Whole:
         """The sum."""
         return Scalar(sympy.Add(*(x.expression for x in xs)), mpmath.fsum(x.value for x in xs))
 
+    def neg(self, x: Scalar) -> Scalar:
+        """The opposite."""
+        return Scalar(-x.expression, -x.value)
+
     def mul(self, a: Scalar, b: Scalar) -> Scalar:
         """The product."""
         return Scalar(a.expression * b.expression, a.value * b.value)
@@ -95,8 +126,15 @@ class Whole:
         return self.add([self.mul(x, y) for x, y in zip(a, b, strict=True)]) if len(a) else self.constant(0)
 
     def largest(self, xs: Sequence[Scalar], share: bool) -> Scalar:
-        """The maximum, as SymPy's Max."""
-        return Scalar(sympy.Max(*(x.expression for x in xs)), max(x.value for x in xs))
+        """The maximum, as SymPy's Max; of opposites as -Min, since SymPy takes a minute over Max of many of those."""
+        value, expressions = max(x.value for x in xs), [x.expression for x in xs]
+        if all(e.could_extract_minus_sign() for e in expressions):
+            return Scalar(-sympy.Min(*(-e for e in expressions)), value)
+        return Scalar(sympy.Max(*expressions), value)
+
+    def is_zero(self, x: Scalar) -> bool:
+        """Never: an expression serves every point, and the tip of a norm, a kink, is not compared."""
+        return False
 
     def nominal(self, x: Scalar) -> float:
         """The value at the first point."""
@@ -150,9 +188,7 @@ def derivatives(case: Case, most: int = 400) -> Derivatives:
         _share(found, labels(case, "second_cotangents"), [o.size for o in outputs], by_cotangent)
     symbols = [*xs, *cs, *ws]
     names = [(name, len(rows)) for name, rows in found.items()]
-    together = sympy.lambdify(
-        symbols, [e for rows in found.values() for e in rows], [STEPS, "mpmath"], cse=True
-    )
+    together = sympy.lambdify(symbols, [e for rows in found.values() for e in rows], NUMBERS, cse=True)
     return Derivatives({"": [together, names]})
 
 

@@ -33,7 +33,7 @@ def gradients(lib, text, shapes, order):
         if not totals.requires_grad:
             break
         grads = lib.autograd.grad(totals, leaves, create_graph=True, allow_unused=True)
-        found += [None if g is None else g.detach().numpy() for g in grads]
+        found += [None if g is None else g.detach().clone().numpy() for g in grads]
         kept = [g for g in grads if g is not None and g.requires_grad]
         if not kept:
             break
@@ -78,7 +78,12 @@ def saved(node, lib):
     for attribute in dir(node):
         if attribute.startswith("_saved_"):
             value = getattr(node, attribute)
-            if value is None and attribute in ("_saved_dim", "_saved_correction", "_saved_alpha"):
+            if value is None and attribute in (
+                "_saved_dim",
+                "_saved_correction",
+                "_saved_alpha",
+                "_saved_beta",
+            ):
                 continue
             if value is None or isinstance(value, lib.Tensor):
                 found[attribute] = None if value is None else value.detach().numpy()
@@ -129,8 +134,40 @@ KINKS = [
     ("a.max()", [1.0, 0.0, 1.0], [0.5, 0.0, 0.5]),
     ("a.max(0)[0]", [1.0, 0.0, 1.0], [1.0, 0.0, 0.0]),
     ("a.std()", [1.0, 1.0], [0.0, 0.0]),
+    ("a.var()", [1.0, 1.0], [0.0, 0.0]),
+    ("a.amax()", [1.0, 0.0, 1.0], [0.5, 0.0, 0.5]),
+    ("a.amin()", [1.0, 0.0, 0.0], [0.0, 0.5, 0.5]),
+    ("a.min()", [1.0, 0.0, 0.0], [0.0, 0.5, 0.5]),
+    ("a.min(0)[0]", [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]),
+    ("torch.linalg.vector_norm(a)", [0.0, 0.0], [0.0, 0.0]),
+    ("torch.linalg.vector_norm(a, 1)", [0.0, 1.0], [0.0, 1.0]),
+    ("torch.linalg.vector_norm(a, float('inf'))", [1.0, -1.0], [0.5, -0.5]),
+    ("a.prod()", [0.0, 2.0, 3.0], [6.0, 0.0, 0.0]),
+    ("a.prod(0)", [0.0, 0.0, 3.0], [0.0, 0.0, 0.0]),
+    ("torch.linalg.det(a.reshape(2, 2))", [0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]),
     ("a ** 0", [0.0], [0.0]),
     ("a ** 0.5", [0.0], [np.inf]),
+    ("a.sqrt()", [0.0], [np.inf]),
+    ("a.rsqrt()", [0.0], [-np.inf]),
+    ("a.abs()", [0.0, -0.0], [0.0, 0.0]),
+    ("a.sign()", [0.0, 2.0], [0.0, 0.0]),
+    ("a.floor() + a.ceil() + a.trunc()", [1.0, -2.0], [0.0, 0.0]),
+    ("a.round()", [0.5, 1.5], [0.0, 0.0]),
+    ("a.asin()", [1.0, -1.0], [np.inf, np.inf]),
+    ("a.acos()", [1.0], [-np.inf]),
+    ("a.acosh()", [1.0], [np.inf]),
+    ("a.atanh()", [1.0], [np.inf]),
+    ("a.log1p()", [-1.0], [np.inf]),
+    ("torch.atan2(a, torch.zeros(3, dtype=torch.float64))", [0.0, -0.0, 1.0], [0.0, 0.0, 0.0]),
+    ("torch.atan2(torch.zeros(2, dtype=torch.float64), a)", [0.0, 2.0], [0.0, 0.0]),
+    ("torch.maximum(a, torch.ones(4, dtype=torch.float64))", [1.0, 0.0, 2.0, np.nan], [0.5, 0.0, 1.0, 1.0]),
+    ("torch.minimum(a, torch.ones(4, dtype=torch.float64))", [1.0, 0.0, 2.0, np.nan], [0.5, 1.0, 0.0, 1.0]),
+    ("torch.maximum(a, a)", [1.0], [1.0]),
+    ("a.clamp(0, 1)", [0.0, 1.0, 2.0, np.nan], [1.0, 1.0, 0.0, 0.0]),
+    ("a.clamp(min=0)", [0.0, -1.0], [1.0, 0.0]),
+    ("a.clamp(max=0)", [0.0, 1.0], [1.0, 0.0]),
+    ("a.clamp(2, 1)", [1.5], [0.0]),
+    ("torch.nn.functional.softplus(a)", [21.0, 800.0, np.inf], [1.0, 1.0, 1.0]),
     ("0.0 ** a", [0.0, 2.0], [0.0, 0.0]),
     ("a.log()", [0.0], [np.inf]),
     ("a.log()", [-1.0], [-1.0]),

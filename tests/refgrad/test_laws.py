@@ -12,14 +12,13 @@ from .cases import CASES, EVERY, call, operand
 
 SINGLE = [(np.float64,), (np.float32,)]
 DOUBLE = [(np.float64,) * 2, (np.float32,) * 2, (np.float32, np.float64), (np.float64, np.float32)]
+ONE_DTYPE = {"matmul", "mm", "mv", "bmm", "dot", "addmm", "einsum", "linalg.solve", "scatter_add"}
 LAWS = [
     pytest.param(
         text, shapes, dtypes, id=f"{text}-{list(shapes.values())}-{[np.dtype(d).name for d in dtypes]}"
     )
     for name, text, shapes in EVERY
-    for dtypes in (
-        SINGLE if len(shapes) == 1 else DOUBLE[:2] if name in ("matmul", "linalg.solve") else DOUBLE
-    )
+    for dtypes in (SINGLE if len(shapes) == 1 else DOUBLE[:2] if name in ONE_DTYPE else DOUBLE)
 ]
 
 

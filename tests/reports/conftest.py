@@ -12,7 +12,18 @@ import pytest
 
 from oracles.arrays import Array
 from oracles.program import Case, Input, Program, Ref, Scalar, Slice, Step
-from oracles.records import Comparison, Failure, Finding, Footer, Header, Judged, Plot, Record, Verdict
+from oracles.records import (
+    Comparison,
+    Failure,
+    Finding,
+    Footer,
+    Header,
+    Judged,
+    Known,
+    Plot,
+    Record,
+    Verdict,
+)
 from reports.stream import Run
 
 HOSTILE = (
@@ -339,6 +350,7 @@ def run(*given: Record) -> Run:
         findings=tuple(r for r in held if isinstance(r, Finding)),
         failures=tuple(r for r in held if isinstance(r, Failure)),
         footer=next((r for r in held if isinstance(r, Footer)), None),
+        known=tuple(r for r in held if isinstance(r, Known)),
     )
 
 

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import tomllib
 import types
 from dataclasses import dataclass
 from inspect import Parameter
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from oracles.records import Footer
+from oracles.records import Footer, Known
 from refgrad import Public, catalogue
 from refgrad.op import Facts
 from reports.cli import app, duration, main
@@ -52,7 +53,7 @@ class Judges(types.ModuleType):
         if self.refuses:
             raise self.refuses
         self.planned = given
-        return given
+        return types.SimpleNamespace(known_file=given[-2])
 
     def campaign(self, plan, stop):
         """Yield the script until it ends or is told to stop."""
@@ -169,7 +170,7 @@ def test_options_reach_the_plan(judges, build, out):
         f"--for 1m30s --seed 5 --jobs 2 --out {out}"
     )
     file = Path("my adapter.py")
-    assert judges.planned == ("mine", file, ("add", "mul"), ("float32",), 7, 90.0, 5, 2, command)
+    assert judges.planned == ("mine", file, ("add", "mul"), ("float32",), 7, 90.0, 5, 2, command, None, False)
 
 
 def test_defaults_are_left_to_the_plan(judges, build, out, monkeypatch, tmp_path):
@@ -177,8 +178,92 @@ def test_defaults_are_left_to_the_plan(judges, build, out, monkeypatch, tmp_path
     monkeypatch.chdir(tmp_path)
     judges.script = [build.header(), Footer(0, 0, 0, 0.1)]
     refgrad("check", "mine")
-    assert judges.planned == ("mine", None, (), (), None, None, None, 1, "refgrad check mine")
+    assert judges.planned == ("mine", None, (), (), None, None, None, 1, "refgrad check mine", None, False)
     assert (tmp_path / "refgrad-report" / "report.html").exists()
+
+
+def known(label, finding, status="fails as listed"):
+    """The entry of the list that has this finding."""
+    return Known(label, finding.blame, finding.argument, finding.error, status, "a sentence")
+
+
+@pytest.mark.parametrize(
+    ("status", "found", "code", "said"),
+    [
+        ("fails as listed", True, 0, "tinytape has 1 known fault and no new one."),
+        ("healed", False, 1, "out of date: 1 healed."),
+        ("changed", False, 1, "out of date: 1 changed."),
+        ("not reached", False, 1, "out of date: 1 not reached."),
+    ],
+)
+def test_a_list_decides_the_exit_code(judges, build, out, status, found, code, said):
+    """A known fault passes; an entry that does not fail as listed fails the run."""
+    old = build.finding("old", known=True)
+    judges.script = [
+        build.header(),
+        known("old", old, status),
+        *([old] if found else []),
+        build.judged(1, ("add",)),
+    ]
+    judges.script.append(Footer(1, 1, int(found), 1.0))
+    result = refgrad("check", "tinytape", "--out", out)
+    assert result.exit_code == code
+    assert said in result.output
+    assert refgrad("report", out / RUN_FILE).output.splitlines()[-4:] == result.output.splitlines()[-4:]
+
+
+def test_an_unlisted_fault_beside_a_known_one_exits_1(judges, build, out):
+    """A new finding fails the run, and the next step is to replay it, not the known one."""
+    old = build.finding("old", known=True)
+    judges.script = [
+        build.header(),
+        known("old", old),
+        old,
+        build.finding("new", "cat"),
+        Footer(1, 1, 2, 1.0),
+    ]
+    result = refgrad("check", "tinytape", "--out", out)
+    assert result.exit_code == 1
+    assert "next:   refgrad replay new" in result.output.splitlines()
+
+
+def test_fix_rewrites_the_list(judges, build, out, tmp_path):
+    """--fix writes what was found into the file, says so, and does not change what the run comes to."""
+    file = tmp_path / "known.toml"
+    judges.script = [build.header(), build.finding("new"), build.judged(1, ("add",)), Footer(1, 1, 1, 1.0)]
+    result = refgrad("check", "tinytape", "--out", out, "--known", file, "--fix")
+    assert result.exit_code == 1
+    assert judges.planned[-2:] == (file, True)
+    (entry,) = tomllib.loads(file.read_text())["known"]
+    assert (entry["op"], entry["since"], entry["reason"]) == ("std", "0.3.1", "")
+    assert f"{file}: added new" in result.output
+    assert "write their reasons" in result.output
+    before = file.read_bytes()
+    result = refgrad("check", "tinytape", "--out", out, "--known", file, "--fix")
+    assert f"{file} is as it was" in result.output
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("end", [[ctrl_c], []])
+def test_fix_after_half_a_run_changes_nothing(judges, build, out, tmp_path, end):
+    """After an interrupt, or a run that just ends, the list is left alone, and that is said."""
+    file = tmp_path / "known.toml"
+    judges.script = [build.header(), build.finding("new"), *end]
+    result = refgrad("check", "tinytape", "--out", out, "--known", file, "--fix")
+    assert result.exit_code == 1
+    assert "was not rewritten: the run did not come to its end" in result.output
+    assert not file.exists()
+
+
+def test_a_list_that_cannot_be_written_exits_3(judges, build, out, tmp_path):
+    """The run and its report stay, and the place is named."""
+    (tmp_path / "file").write_text("")
+    file = tmp_path / "file" / "known.toml"
+    judges.script = [build.header(), build.finding("new"), Footer(1, 1, 1, 1.0)]
+    result = refgrad("check", "tinytape", "--out", out, "--known", file, "--fix")
+    assert result.exit_code == 3
+    assert f"cannot write {file}" in result.stderr
+    assert (out / "report.html").exists()
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("5m", 300), ("1h30m", 5400), ("0.5s", 0.5)])

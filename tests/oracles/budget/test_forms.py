@@ -53,8 +53,9 @@ def points(op: str, names: tuple[str, ...], count: int = 25) -> list[list[float]
     """Random points in the op's domain."""
     rng = np.random.default_rng(11)
     domain = facts_of(op)[1].domain
-    low = [0.05 if n in domain else -3.0 for n in names]
-    return [[float(rng.uniform(a, 3.0)) for a in low] for _ in range(count)]
+    ends = [domain.get(n, (-3.0, 3.0)) for n in names]
+    inside = [(max(low, -3.0) + 0.05, min(high, 3.0) - 0.05) for low, high in ends]
+    return [[float(rng.uniform(*bounds)) for bounds in inside] for _ in range(count)]
 
 
 def disagreements(op: str, variant: int, fixed: tuple[tuple[str, float], ...] = ()) -> list[str]:
@@ -84,7 +85,7 @@ def test_a_form_is_the_derivative(op: str, variant: int, fixed: tuple[tuple[str,
     assert disagreements(op, variant, fixed) == []
 
 
-@pytest.mark.parametrize("op", FORMS)
+@pytest.mark.parametrize("op", sorted(set(FORMS) - {"abs"}))  # SymPy leaves x/Abs(x) - sign(x) as it is
 def test_a_form_simplifies_to_the_derivative(op: str) -> None:
     """SymPy reduces the difference between each form and the derivative to 0."""
     f = derived(op)
@@ -95,7 +96,9 @@ def test_a_form_simplifies_to_the_derivative(op: str) -> None:
             value = f.read(facts_of(op)[1].meaning)
             claimed = f.read(text, "y").subs(y, value)
             symbol = f.symbols[f.names.index(name)]
-            difference = sympy.simplify((claimed - sympy.diff(value, symbol)).rewrite(sympy.exp))
+            above_one = {s: 1 + sympy.Symbol("p", positive=True) for s in f.symbols if op == "acosh"}
+            difference = (claimed - sympy.diff(value, symbol)).subs(above_one).rewrite(sympy.exp)
+            difference = sympy.simplify(difference)
             proved += difference == 0
     assert proved == sum(map(len, FORMS[op]))
 
@@ -115,7 +118,8 @@ WRONG = {
 @pytest.mark.parametrize("op", FORMS)
 def test_a_wrong_form_is_refused(op: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A form with a wrong sign, power or term, or one part in 1e30 too much, is caught by the same proof."""
-    monkeypatch.setitem(forms.FORMS, op, (WRONG[op],))
+    excess = {name: f"({text})*Rational({10**30 + 1}, {10**30})" for name, text in FORMS[op][0].items()}
+    monkeypatch.setitem(forms.FORMS, op, (WRONG.get(op, excess),))
     form.cache_clear()
     try:
         assert disagreements(op, 0)

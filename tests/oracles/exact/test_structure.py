@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import refgrad
-from oracles.exact import structure
+from oracles.answers import labels
+from oracles.exact import linear, structure
 from oracles.exact.evaluate import NoMeaning, apply, evaluate
 from oracles.exact.scalars import Truth
 from oracles.exact.structure import STRUCTURE, dims, objects
@@ -32,12 +33,13 @@ def test_meaning_and_evaluation_agree(op: str) -> None:
                 truth = enclose(one)
                 if one.order == 2 or not isinstance(truth, Enclosed):
                     continue
-                enclosure = truth.arrays["output 0"]
-                (output,) = engine.values(one.program, [a.numpy() for a in one.inputs])
-                assert output.shape == enclosure.shape
-                for got, ball, budget in zip(output.flat, enclosure.truth, enclosure.budget, strict=True):
-                    assert abs(float(got) - float(ball.mid())) <= budget + 1e-300, (op, face)
-                    seen += 1
+                outputs = engine.values(one.program, [a.numpy() for a in one.inputs])
+                for name, output in zip(labels(one, "outputs"), outputs, strict=True):
+                    enclosure = truth.arrays[name]
+                    assert output.shape == enclosure.shape
+                    for got, ball, budget in zip(output.flat, enclosure.truth, enclosure.budget, strict=True):
+                        assert abs(float(got) - float(ball.mid())) <= budget + 1e-300, (op, face)
+                        seen += 1
     assert seen >= 10
 
 
@@ -57,7 +59,7 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
     algebra = Truth(1)
     a, b = (objects((algebra.leaf(1.0) for _ in range(6)), (2, 3)) for _ in range(2))
     with pytest.raises(ValueError, match="matmul of shapes"):
-        structure.matmul(algebra, a, b)
+        linear.matmul(algebra, a, b)
 
 
 @pytest.mark.parametrize(

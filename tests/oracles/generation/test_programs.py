@@ -61,7 +61,7 @@ def test_faces_name_negatives_and_zeros_where_an_input_may_be_any(op: str) -> No
     """An op with an input that may be any real has the face of negatives, and of zeros unless there is a pole."""
     public = refgrad.catalogue()[op]
     free = [n for n in public.inputs if n not in public.facts.domain]
-    if free and op != "linalg.solve":
+    if free:
         poles = all(0 in public.facts.poles.get(n, ()) for n in free)
         assert {"negative", *(() if poles else ("zero",))} <= set(faces_of_op(op, public))
 
@@ -121,7 +121,8 @@ def test_composed_programs_are_rarely_rejected(rejected: list[int]) -> None:
 
 def test_composed_programs_feed_their_steps() -> None:
     """Programs have one to five steps over many ops, and later steps read what earlier ones made."""
-    made = [s.drawn.program for s in drawn(composed(OPS), 80, 4)]
+    draws = drawn(composed(OPS), 3 * len(OPS), 4)  # Hypothesis makes most of them from a few by mutation
+    made = [s.drawn.program for s in draws]
     assert {len(p.steps) for p in made} >= {1, 2, 3, 4, 5}
     assert len({s.op for p in made for s in p.steps}) > len(OPS) // 2
     fed = [any(r >= len(p.inputs) for s in p.steps for r in s.refs()) for p in made if len(p.steps) > 1]

@@ -1,0 +1,154 @@
+"""Ops along lines of scalars: sums, products, extremes and norms. None of them knows a derivative."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from oracles.exact.lowering import derive
+from oracles.exact.objects import Dim, Objects, objects, reduced
+
+
+def total(algebra: Any, x: Objects, *, dim: Dim = None, keepdim: bool = False) -> list[Objects]:
+    """Sums along `dim`; an empty sum is 0."""
+    return [reduced(x, dim, keepdim, lambda run: algebra.add(run) if len(run) else algebra.constant(0))]
+
+
+def mean(algebra: Any, x: Objects, *, dim: Dim = None, keepdim: bool = False) -> list[Objects]:
+    """Means along `dim`."""
+    return [reduced(x, dim, keepdim, lambda run: algebra.div(algebra.add(run), algebra.constant(len(run))))]
+
+
+def largest(algebra: Any, x: Objects, *, dim: int | None = None, keepdim: bool = False) -> list[Objects]:
+    """The largest element: shared among ties when over everything, the first of them along one dimension."""
+    if dim is None:
+        return [reduced(x, None, False, lambda run: algebra.largest(run, share=True))]
+    indices = reduced(x, dim, keepdim, lambda run: _first_largest(algebra, run))
+    return [reduced(x, dim, keepdim, lambda run: algebra.largest(run, share=False)), indices.astype(np.int64)]
+
+
+def maximum(algebra: Any, a: Objects, b: Objects) -> list[Objects]:
+    """The larger of two, elementwise; a tie is shared."""
+    return [_paired(a, b, lambda x, y: algebra.largest((x, y), share=True))]
+
+
+def minimum(algebra: Any, a: Objects, b: Objects) -> list[Objects]:
+    """The smaller of two, elementwise; a tie is shared."""
+    neg = algebra.neg
+    return [_paired(a, b, lambda x, y: neg(algebra.largest((neg(x), neg(y)), share=True)))]
+
+
+def _paired(a: Objects, b: Objects, combine: Callable[[Any, Any], Any]) -> Objects:
+    left, right = np.broadcast_arrays(a, b)
+    return objects(map(combine, left.flat, right.flat), left.shape)
+
+
+def _first_largest(algebra: Any, run: Objects) -> int:
+    values = [algebra.nominal(x) for x in run]
+    return values.index(max(values))
+
+
+def negated(algebra: Any, x: Objects) -> Objects:
+    """Each scalar's opposite."""
+    return objects((algebra.neg(v) for v in x.flat), x.shape)
+
+
+def smallest(algebra: Any, x: Objects, *, dim: int | None = None, keepdim: bool = False) -> list[Objects]:
+    """The smallest element, as `largest` of the opposites."""
+    values, *indices = largest(algebra, negated(algebra, x), dim=dim, keepdim=keepdim)
+    return [negated(algebra, values), *indices]
+
+
+def amax(algebra: Any, x: Objects, *, dim: Dim = (), keepdim: bool = False) -> list[Objects]:
+    """The largest elements along `dim`, shared among ties."""
+    return [reduced(x, dim, keepdim, lambda run: algebra.largest(run, share=True))]
+
+
+def amin(algebra: Any, x: Objects, *, dim: Dim = (), keepdim: bool = False) -> list[Objects]:
+    """The smallest elements along `dim`, shared among ties."""
+    return [negated(algebra, *amax(algebra, negated(algebra, x), dim=dim, keepdim=keepdim))]
+
+
+def cumprod(algebra: Any, x: Objects, *, dim: int) -> list[Objects]:
+    """Running products along one dimension."""
+    out = np.empty(x.shape, dtype=object)
+    if x.ndim == 0:
+        out[()] = x[()]
+        return [out]
+    source, target = np.moveaxis(x, dim, -1), np.moveaxis(out, dim, -1)
+    for place in np.ndindex(source.shape[:-1]):
+        running = None
+        for k in range(source.shape[-1]):
+            element = source[(*place, k)]
+            running = element if running is None else algebra.mul(running, element)
+            target[(*place, k)] = running
+    return [out]
+
+
+def cumsum(algebra: Any, x: Objects, *, dim: int) -> list[Objects]:
+    """Running sums along one dimension, each in any order."""
+    out = np.empty(x.shape, dtype=object)
+    if x.ndim == 0:
+        out[()] = x[()]
+        return [out]
+    source, target = np.moveaxis(x, dim, -1), np.moveaxis(out, dim, -1)
+    for place in np.ndindex(source.shape):
+        target[place] = algebra.add(list(source[(*place[:-1], slice(place[-1] + 1))]))
+    return [out]
+
+
+def product(algebra: Any, run: Any) -> Any:
+    """The product of a line, one after the other; of none, 1."""
+    made = None
+    for x in run:
+        made = x if made is None else algebra.mul(made, x)
+    return algebra.constant(1) if made is None else made
+
+
+def prod(algebra: Any, x: Objects, *, dim: int | None = None, keepdim: bool = False) -> list[Objects]:
+    """Products of everything, or along one dimension."""
+    return [reduced(x, dim, keepdim, lambda run: product(algebra, run))]
+
+
+def norm(
+    algebra: Any,
+    x: Objects,
+    *,
+    ord: float | str = 2,
+    dim: Dim = None,
+    keepdim: bool = False,
+) -> list[Objects]:
+    """The 1-norm, the 2-norm or the infinity norm of each line."""
+    return [reduced(x, dim, keepdim, lambda run: length(algebra, run, float(ord)))]
+
+
+def length(algebra: Any, run: Any, order: float) -> Any:
+    """The norm of a line. All zeros are the tip of a cone, where the algebra decides the slope."""
+    if not len(run):
+        return algebra.constant(0)
+    if order == 2:
+        if all(algebra.is_zero(x) for x in run):
+            return algebra.tip(list(run))
+        return algebra.call("sqrt", derive("sqrt(x)", ("x",)), algebra.dot(list(run), list(run)))
+    sizes = [algebra.call("abs", derive("Abs(x)", ("x",)), x) for x in run]
+    return algebra.largest(sizes, share=True) if order == inf else algebra.add(sizes)
+
+
+LINES: dict[str, Callable[..., list[Any]]] = {
+    "amax": amax,
+    "amin": amin,
+    "cumprod": cumprod,
+    "cumsum": cumsum,
+    "linalg.vector_norm": norm,
+    "max": largest,
+    "maximum": maximum,
+    "mean": mean,
+    "minimum": minimum,
+    "min": smallest,
+    "prod": prod,
+    "sum": total,
+}
+"""By op of the catalogue, what it is on object arrays."""

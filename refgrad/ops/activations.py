@@ -1,0 +1,81 @@
+"""Activation functions of `nn.functional`: elementwise, floating point only."""
+
+# mypy: disable-error-code="has-type"
+# A formula may name the very op it belongs to, whose type mypy then cannot have inferred yet.
+
+from math import pi, sqrt
+from typing import Any, Final
+
+import numpy as np
+from scipy import special
+
+from refgrad.dtypes import Array
+from refgrad.op import Facts, op
+from refgrad.ops.arithmetic import where
+from refgrad.ops.exponential import erfc, exp, sigmoid
+from refgrad.public import check_tensor, public
+from refgrad.record import apply, apply_unary
+
+SQRT_HALF: Final = sqrt(0.5)
+SQRT_TWO_PI: Final = sqrt(2 * pi)
+
+
+@op(
+    Facts("Piecewise((x, beta*x > threshold), (log1p(exp(beta*x))/beta, True))"),
+    x=lambda g, x, beta, threshold: where(x * beta > threshold, g, g * sigmoid(x * beta)),
+)
+def softplus(x: Array, *, beta: float = 1, threshold: float = 20) -> Any:
+    return np.where(x * beta > threshold, x, np.logaddexp(x * beta, 0) / beta)
+
+
+@op(Facts("x*(1 + erf(x/sqrt(2)))/2"), x=lambda g, x, approximate: g * gelu_slope(x))
+def gelu(x: Array, *, approximate: str = "none") -> Any:
+    return x * special.ndtr(x)
+
+
+@op(Facts("x/(1 + exp(-x))"), x=lambda g, x: g * silu_slope(x))
+def silu(x: Array) -> Any:
+    return x * special.expit(x)
+
+
+def gelu_slope(x: Any) -> Any:
+    """The normal distribution up to x, plus x times its density."""
+    return 0.5 * erfc(x * -SQRT_HALF) + x * (exp(-0.5 * (x * x)) / SQRT_TWO_PI)
+
+
+def silu_slope(x: Any) -> Any:
+    """s*(1 + x*(1 - s)) for s the sigmoid of x."""
+    s = sigmoid(x)
+    return s * (1 + x * (1 - s))
+
+
+@public("nn.functional.softplus", softplus, method=False)
+def _(input: Any, beta: float = 1, threshold: float = 20) -> Any:
+    """log(1 + exp(beta*input))/beta, and input itself where beta*input exceeds threshold."""
+    check_floating("softplus", input, "softplus_cpu")
+    return apply(softplus, (input,), {"beta": beta, "threshold": threshold})
+
+
+@public("nn.functional.gelu", gelu, method=False)
+def _(input: Any, *, approximate: str = "none") -> Any:
+    """Input times the normal distribution up to it; NotImplementedError for approximate='tanh'."""
+    check_floating("gelu", input, "GeluKernelImpl")
+    if approximate != "none":
+        raise NotImplementedError(
+            f"gelu(): approximate={approximate!r} is not offered by refgrad, only 'none'"
+        )
+    return apply(gelu, (input,), {"approximate": approximate})
+
+
+@public("nn.functional.silu", silu, method=False)
+def _(input: Any) -> Any:
+    """Input times its sigmoid."""
+    check_floating("silu", input, "silu_cpu")
+    return apply_unary(silu, input)
+
+
+def check_floating(function: str, input: Any, kernel: str) -> None:
+    """Raise as PyTorch does unless `input` is a tensor of floats."""
+    check_tensor(function, input)
+    if not input.dtype.is_floating_point:
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{input.dtype.word}'")

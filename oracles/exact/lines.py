@@ -117,7 +117,7 @@ def norm(
     algebra: Any,
     x: Objects,
     *,
-    ord: float | str = 2,
+    ord: float | str = 2,  # noqa: A002 - PyTorch's name
     dim: Dim = None,
     keepdim: bool = False,
 ) -> list[Objects]:

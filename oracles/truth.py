@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -65,7 +65,6 @@ class Enclosed:
     bits: int
     at_kink: bool = False
     near_kink: bool = False
-    elements: int = field(default=0)
 
 
 @contextlib.contextmanager
@@ -163,8 +162,7 @@ def _enclosed(
         name: Enclosure(name, shape, balls, budget[name], hull[name][1] if hull is not None else None)
         for name, (shape, balls) in truth.items()
     }
-    elements = sum(len(a.truth) for a in arrays.values())
-    return Enclosed(arrays, bits, kinks > 0, hull is not None, elements)
+    return Enclosed(arrays, bits, kinks > 0, hull is not None)
 
 
 def _numbers(array: Any) -> np.ndarray[Any, Any]:

@@ -49,8 +49,8 @@ def prod(d: Drawing, op: str, public: Any) -> int:
     return d.apply(op, Ref(x), settings=settings)
 
 
-def minimum(d: Drawing, op: str, public: Any) -> int:
-    """min over everything, or along one dimension with its indices."""
+def extreme(d: Drawing, op: str, public: Any) -> int:
+    """max or min over everything, or along one dimension with its indices."""
     x = _full(d, d.operand(least=1 if d.face in DIMS else 0))
     if d.face not in ("negative dim", "settings") and d.integer(0, 1):
         return d.apply(op, Ref(x))
@@ -107,7 +107,8 @@ LINES: dict[str, Callable[[Drawing, str, Any], int]] = {
     "cumsum": along,
     "linalg.vector_norm": norm,
     "log_softmax": along,
-    "min": minimum,
+    "max": extreme,
+    "min": extreme,
     "prod": prod,
     "var": var,
 }

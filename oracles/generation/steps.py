@@ -158,19 +158,6 @@ def _ramp(shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
     return (np.arange(math.prod(shape)) % 5 * 0.7 - 1.1).reshape(shape)
 
 
-def maximum(d: Drawing, op: str, public: Any) -> int:
-    """max over everything, or along one dimension with its indices."""
-    x = d.operand(least=1 if d.face in ("negative dim", "settings") else 0)
-    if 0 in d.values[x].shape:
-        x = d.new(tuple(n or 1 for n in d.values[x].shape))
-    if d.face not in ("negative dim", "settings") and d.integer(0, 1):
-        return d.apply(op, Ref(x))
-    settings: Settings = {"dim": one_dim(d, d.values[x].ndim)}
-    if d.face == "settings":
-        settings["keepdim"] = True
-    return d.apply(op, Ref(x), settings=settings, outputs=2)
-
-
 def along(d: Drawing, op: str, public: Any) -> int:
     """cumprod, softmax: along one dimension."""
     x = d.operand(least=1 if d.face == "negative dim" else 0)
@@ -313,7 +300,6 @@ DRAWERS: dict[str, Callable[[Drawing, str, Any], int]] = {
     "linalg.solve": solve,
     "logsumexp": reduction,
     "matmul": matmul,
-    "max": maximum,
     "mean": reduction,
     "pow": power,
     "reshape": reshape,

@@ -13,12 +13,16 @@ from refgrad.record import apply
 from refgrad.tensor import Tensor, normal_dim
 
 
+def cast(input: Tensor, dtype: dtype | None) -> Tensor:
+    """The operand in the dtype that was asked for, if one was."""
+    return input if dtype is None else FUNCTIONS["to"](input, dtype)
+
+
 @public("sum", sum_dim, sum_all)
 def _(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Any:
     """The sum of all elements, or of those along `dim`; integers are summed as int64."""
     check_tensor("sum", input)
-    if dtype is not None:
-        input = FUNCTIONS["to"](input, dtype)
+    input = cast(input, dtype)
     if dim is None and not keepdim:
         return apply(sum_all, (input,), {})
     return apply(sum_dim, (input,), {"dim": dims("sum", dim, input._array.ndim), "keepdim": keepdim})
@@ -120,8 +124,7 @@ def _(input: Any, dim: Any, keepdim: bool = False) -> Any:
 def _(input: Any, dim: int, *, dtype: dtype | None = None) -> Any:
     """Exponentials along `dim`, scaled to sum to 1; NotImplementedError for integers."""
     check_tensor("softmax", input)
-    if dtype is not None:
-        input = FUNCTIONS["to"](input, dtype)
+    input = cast(input, dtype)
     if not input.is_floating_point():
         raise NotImplementedError(f"\"softmax_lastdim_kernel_impl\" not implemented for '{input.dtype.word}'")
     return apply(softmax, (input,), {"dim": normal_dim(dim, input._array.ndim)})
@@ -131,8 +134,7 @@ def _(input: Any, dim: int, *, dtype: dtype | None = None) -> Any:
 def _(input: Any, dim: int, *, dtype: dtype | None = None) -> Any:
     """The logarithm of softmax along `dim`, without overflow; NotImplementedError for integers."""
     check_tensor("log_softmax", input)
-    if dtype is not None:
-        input = FUNCTIONS["to"](input, dtype)
+    input = cast(input, dtype)
     if not input.is_floating_point():
         raise NotImplementedError(f"\"log_softmax_kernel_impl\" not implemented for '{input.dtype.word}'")
     return apply(log_softmax, (input,), {"dim": normal_dim(dim, input._array.ndim)})
@@ -142,8 +144,7 @@ def _(input: Any, dim: int, *, dtype: dtype | None = None) -> Any:
 def _(input: Any, dim: int, *, dtype: dtype | None = None) -> Any:
     """The running sum along `dim`; integers are summed as int64."""
     check_tensor("cumsum", input)
-    if dtype is not None:
-        input = FUNCTIONS["to"](input, dtype)
+    input = cast(input, dtype)
     return apply(cumsum, (input,), {"dim": normal_dim(dim, input._array.ndim)})
 
 
@@ -151,8 +152,7 @@ def _(input: Any, dim: int, *, dtype: dtype | None = None) -> Any:
 def _(input: Any, dim: int, *, dtype: dtype | None = None) -> Any:
     """The running product along `dim`; integers are multiplied as int64."""
     check_tensor("cumprod", input)
-    if dtype is not None:
-        input = FUNCTIONS["to"](input, dtype)
+    input = cast(input, dtype)
     return apply(cumprod, (input,), {"dim": normal_dim(dim, input._array.ndim)})
 
 
@@ -160,8 +160,7 @@ def _(input: Any, dim: int, *, dtype: dtype | None = None) -> Any:
 def _(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Any:
     """The product of all elements, or of those along one dimension; integers are multiplied as int64."""
     check_tensor("prod", input)
-    if dtype is not None:
-        input = FUNCTIONS["to"](input, dtype)
+    input = cast(input, dtype)
     if dim is None:
         return apply(prod_all, (input,), {})
     return apply(prod_dim, (input,), {"dim": normal_dim(dim, input._array.ndim), "keepdim": keepdim})

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from refgrad.graph import Edge, leaf_edge
+from refgrad.graph import Edge, leaf_node
 from refgrad.modes import enable_grad, no_grad, set_grad_enabled
 from refgrad.ops.shaping import to_copy
 from refgrad.tensor import Tensor
@@ -53,7 +53,7 @@ def backward(
     caught = run(roots, create_graph=create_graph, keep=keep, wanted=edges)
     for leaf, edge in dict(zip(map(id, wanted), zip(wanted, edges, strict=True), strict=True)).values():
         if edge in caught:
-            if leaf._edge is not None:
+            if leaf._node is not None:
                 leaf.state().retains = True
             accumulate(leaf, caught[edge], create_graph)
 
@@ -109,7 +109,8 @@ def _several(given: Any) -> list[Any]:
 
 
 def _edge_of(t: Tensor) -> Edge | None:
-    return t._edge or leaf_edge(t)
+    node = t._node or leaf_node(t)
+    return None if node is None else (node, t._nr)
 
 
 def _wanted_edge(t: object, refusal: str) -> Edge:

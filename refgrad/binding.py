@@ -97,6 +97,13 @@ class Rule:
     asks_needs: bool
 
 
+Step = tuple[int, Formula, int, int, int, Picker]
+"""An input's position, its formula, how many saved values that takes, where the first two are, and all of them."""
+
+NOTHING, OUTPUT, FIRST, BOTH, OTHERWISE = "none", "output", "first", "both", ""
+"""What a plan saves: no array, the one output, the first input, two inputs, or anything else."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What is saved, and what runs in the backward pass."""
@@ -106,9 +113,13 @@ class Plan:
     inputs: tuple[int, ...]  # the inputs among it, by position
     keep: Picker  # those inputs, from all
     rules: tuple[tuple[Rule, Picker], ...]  # each live rule, with its arguments from what is saved
-    steps: tuple[tuple[int, Formula, Picker], ...] | None  # the same, where each serves the one input
+    steps: tuple[Step, ...] | None  # the same, where each serves the one input
     saves: bool  # whether any tensor is saved: then a second backward pass needs retain_graph
     settings: bool  # whether any setting or shape is saved
+    short: str  # what is saved, in a word, where that is common: see `NOTHING`
+    constant: tuple[
+        Any, ...
+    ]  # what is saved by an application at the settings' defaults, when `short` is "none"
 
 
 @dataclass(frozen=True)
@@ -130,16 +141,37 @@ class Binding:
         inputs = tuple(i for i in range(count) if first + i in slots)
         rules = tuple((rule, _picker(tuple(map(slots.index, rule.slots)))) for rule in live)
         single = all(rule.places is None for rule in live) and len(self.cotangents) == 1
+        short = self._short(slots)
         return Plan(
             slots=slots,
             save=_picker(slots),
             inputs=inputs,
             keep=_picker(inputs),
             rules=rules,
-            steps=tuple((rule.inputs[0], rule.formula, pick) for rule, pick in rules) if single else None,
+            steps=tuple(_step(rule, slots, pick) for rule, pick in rules) if single else None,
             saves=any(slot < first + count for slot in slots),
             settings=any(slot >= first + count for slot in slots),
+            short=short,
+            constant=tuple(self.frame.defaults[slot - first - count] for slot in slots)
+            if short == NOTHING
+            else (),
         )
+
+    def _short(self, slots: tuple[int, ...]) -> str:
+        """What is saved, in a word."""
+        frame = self.frame
+        first, count = frame.first_input, len(frame.inputs)
+        if frame.lists or first != 1:
+            return OTHERWISE
+        if all(first + count <= slot < first + count + len(frame.settings) for slot in slots):
+            return NOTHING
+        return {(0,): OUTPUT, (1,): FIRST, (1, 2): BOTH if count == 2 else OTHERWISE}.get(slots, OTHERWISE)
+
+
+def _step(rule: Rule, slots: tuple[int, ...], pick: Picker) -> Step:
+    spots = [slots.index(slot) for slot in rule.slots]
+    first, second, *_ = *spots, 0, 0
+    return rule.inputs[0], rule.formula, len(spots), first, second, pick
 
 
 def bind(op: str, frame: Frame, formulas: Mapping[str, Formula | Zero | Joint], none: Zero) -> Binding:

@@ -6,6 +6,7 @@ node, and a cycle would keep every graph alive until the next collection.
 """
 
 import weakref
+from collections.abc import Mapping
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,36 +28,52 @@ next_number = count().__next__
 """Nodes are numbered as they are made, so that a node's number exceeds those of all it was made from."""
 
 
+class Extras:
+    """What few nodes need; a node without takes the walk's short way.
+
+    ports: which output of the node at the end of each edge the edge leads to; None where each leads to the first.
+    metas: the shape and dtype of each differentiable output, where there are several.
+    retained: the outputs that retain their gradient, weakly.
+    """
+
+    __slots__ = ("metas", "ports", "retained")
+
+    def __init__(self, ports: tuple[int, ...] | None = None, metas: tuple[Meta, ...] | None = None) -> None:
+        self.ports = ports
+        self.metas = metas
+        self.retained: Mapping[int, weakref.ref[Tensor]] = {}
+
+
 class Node:
     """One application of an op, seen from the backward pass.
 
+    edges: for each input the node that made it, if it requires grad.
     saved: what the live formulas ask for, arrays as the op saw them: promoted, and half-width floats
         widened; None once freed.
     tensors: the inputs among it, as the very tensors that were passed.
-    metas: the shape and dtype of each differentiable output.
-    plain: whether the walk may take its short way: one output, of full width, that does not retain its
-        gradient, and formulas that each serve one input.
+    shape, dtype: those of the first differentiable output.
     """
 
-    __slots__ = ("edges", "metas", "number", "plain", "plan", "retained", "saved", "tensors")
+    __slots__ = ("dtype", "edges", "extras", "number", "plan", "saved", "shape", "tensors")
     op: Op
 
     def __init__(
         self,
         plan: "Plan",
-        edges: tuple[Edge | None, ...],
+        edges: "tuple[Node | None, ...]",
         saved: tuple[Any, ...],
         tensors: tuple[Any, ...],
-        metas: tuple[Meta, ...],
-        plain: bool,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        extras: Extras | None = None,
     ) -> None:
         self.plan: Plan = plan
         self.edges = edges
         self.saved: tuple[Any, ...] | None = saved
         self.tensors: tuple[Any, ...] | None = tensors
-        self.metas = metas
-        self.plain = plain
-        self.retained: dict[int, weakref.ref[Tensor]] | None = None
+        self.shape = shape
+        self.dtype = dtype
+        self.extras = extras
         self.number = next_number()
 
     def name(self) -> str:
@@ -64,12 +81,27 @@ class Node:
         return type(self).__name__
 
     @property
+    def metas(self) -> tuple[Meta, ...]:
+        """The shape and dtype of each differentiable output."""
+        extras = self.extras
+        return ((self.shape, self.dtype),) if extras is None or extras.metas is None else extras.metas
+
+    def edge(self, position: int) -> Edge | None:
+        """The edge to the input at `position`, if that requires grad."""
+        node, extras = self.edges[position], self.extras
+        if node is None:
+            return None
+        return (node, 0 if extras is None or extras.ports is None else extras.ports[position])
+
+    @property
     def next_functions(self) -> tuple[tuple["Node | None", int], ...]:
         """For each differentiable input its node and which of the node's outputs it was; else (None, 0)."""
-        if self.op.lists:
-            return tuple(edge or (None, 0) for edge in self.edges)
-        names = zip(self.op.inputs, self.edges, strict=True)
-        return tuple(edge or (None, 0) for name, edge in names if name in self.op.differentiable)
+        chosen = self.op.lists or self.op.differentiable
+        return tuple(
+            self.edge(i) or (None, 0)
+            for i in range(len(self.edges))
+            if chosen is True or self.op.inputs[i] in chosen
+        )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} object at {id(self):#x}>"
@@ -103,7 +135,7 @@ class Node:
 
         stored = self.metas[positions.index(slot)][1] if slot in positions else array.dtype
         rounded = array if array.dtype == stored else array.astype(stored)
-        return Tensor(rounded, (self, positions.index(slot)) if slot in positions else None)
+        return Tensor(rounded, self, positions.index(slot)) if slot in positions else Tensor(rounded)
 
     def __getattr__(self, name: str) -> Any:
         """Saved values under PyTorch's names: `_saved_self`, `_saved_result`, `_saved_dim`."""
@@ -148,7 +180,8 @@ class AccumulateGrad(Node):
     def __init__(self, leaf: "Tensor") -> None:
         self.variable = leaf
         self.edges = ()
-        self.metas = ((leaf._array.shape, leaf._array.dtype),)
+        self.extras = None
+        self.shape, self.dtype = leaf._array.shape, leaf._array.dtype
         self.number = -1
 
     def name(self) -> str:
@@ -181,8 +214,8 @@ def as_seen(held: Any, seen: Any) -> Any:
     return to_copy(held, dtype=from_numpy_dtype(seen.dtype))
 
 
-def leaf_edge(leaf: "Tensor") -> Edge | None:
-    """The edge to a leaf that requires grad; the leaf holds its node weakly, as the node holds the leaf."""
+def leaf_node(leaf: "Tensor") -> AccumulateGrad | None:
+    """The node at a leaf that requires grad; the leaf holds it weakly, as the node holds the leaf."""
     state = leaf._state
     if state is None or not state.requires_grad:
         return None
@@ -190,7 +223,7 @@ def leaf_edge(leaf: "Tensor") -> Edge | None:
     if node is None:
         node = AccumulateGrad(leaf)
         state.accumulator = weakref.ref(node)
-    return (node, 0)
+    return node
 
 
 def _as_saved(value: Any) -> Any:

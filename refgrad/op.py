@@ -23,9 +23,11 @@ and on anything else that answers to `__apply_op__`.
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from inspect import Parameter, signature
 from typing import Any, Final
 
 import numpy as np
+from numpy import ndarray
 
 from refgrad.binding import Binding, Formula, Frame, Joint, Plan, Zero, bind
 
@@ -84,6 +86,13 @@ class Facts:
     poles: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
+class _Probe:
+    """An operand that says which ufunc it was given to."""
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **settings: Any) -> Any:
+        return (ufunc, inputs) if method == "__call__" and not settings else NotImplemented
+
+
 class Op:
     """An evaluation and its formulas; see the module. Made by the decorator `op`.
 
@@ -94,6 +103,7 @@ class Op:
     __slots__ = (
         "aux",
         "binding",
+        "direct",
         "dtypes",
         "evaluate",
         "facts",
@@ -106,6 +116,8 @@ class Op:
         "outputs",
         "plans",
         "promoted",
+        "quick",
+        "short_plans",
         "simple",
         "single",
     )  # fmt: skip
@@ -130,13 +142,15 @@ class Op:
         self.dtypes = dtypes or (FLOAT if isinstance(facts.meaning, str) else OWN)
         self.node = node or "".join(part.capitalize() for part in self.name.split("_")) + "Backward0"
         self.frame = Frame.of(self.name, evaluate, outputs, aux)
+        self.direct = evaluate  # or a ufunc, once `find_ufunc` has been called
         self.node_class: Any = None  # made by the graph on first need
+        self.quick: Callable[..., Any] | None = None  # made by `refgrad.record` on first need
         self.rebind(formulas)
 
     def __call__(self, *inputs: Any, **settings: Any) -> Any:
         """Apply the op: with NumPy to arrays, else as the first operand with `__apply_op__` decides."""
         for x in inputs:
-            if type(x) is not np.ndarray:
+            if type(x) is not ndarray:
                 answer = getattr(type(x), "__apply_op__", None)
                 if answer is not None:
                     return answer(self, inputs, settings)
@@ -183,6 +197,20 @@ class Op:
         self.single = alone and len(self.inputs) == 1  # what `refgrad.record` can apply without detours
         self.simple = alone and len(self.inputs) == 2 and self.dtypes in (COMMON, FLOAT)
         self.plans: dict[int, Plan] = {}
+        masks = 2 if self.single else 4 if self.simple else 0
+        self.short_plans = tuple(
+            self.plan(mask or 1) for mask in range(masks)
+        )  # by mask, for `refgrad.quick`
+
+    def find_ufunc(self) -> None:
+        """Let `direct` be the very ufunc, where the evaluation at default settings is no more than a call of one."""
+        operands = tuple(_Probe() for _ in self.inputs)
+        try:
+            answer = self.evaluate(*operands)
+        except (AttributeError, TypeError):  # it asks of an operand more than a ufunc does
+            return
+        if type(answer) is tuple and answer[1:] == (operands,):
+            self.direct = answer[0]
 
     def plan(self, mask: int) -> Plan:
         """What to save and run when the inputs at the bits of `mask` require grad."""
@@ -190,6 +218,19 @@ class Op:
         if found is None:
             found = self.plans[mask] = self.binding.plan(mask)
         return found
+
+
+class _Unary(Op):
+    """An op of one tensor without settings: the same call, without the cost of packing arguments."""
+
+    __slots__ = ()
+
+    def __call__(self, x: Any) -> Any:
+        if type(x) is not ndarray:
+            answer = getattr(type(x), "__apply_op__", None)
+            if answer is not None:
+                return answer(self, (x,), {})
+        return self.direct(x)
 
 
 def op(
@@ -215,7 +256,9 @@ def op(
 
     def declare(evaluate: Callable[..., Any]) -> Op:
         stated = {**joints, **formulas}
-        made = Op(evaluate, facts, stated, outputs=outputs, aux=aux, dtypes=dtypes, node=node, many=many)
+        kinds = [p.kind for p in signature(evaluate).parameters.values()]
+        made_of = _Unary if kinds == [Parameter.POSITIONAL_OR_KEYWORD] and not aux else Op
+        made = made_of(evaluate, facts, stated, outputs=outputs, aux=aux, dtypes=dtypes, node=node, many=many)
         if REGISTRY.setdefault(made.name, made) is not made:
             raise TypeError(f"{made.name}: there is already an op of this name")
         return made

@@ -10,7 +10,8 @@ from refgrad import dtypes
 from refgrad.op import Op
 from refgrad.ops import arithmetic, linear, shaping
 from refgrad.public import FUNCTIONS, broadcast
-from refgrad.record import apply, apply_binary
+from refgrad.quick import quick_binary
+from refgrad.record import apply
 from refgrad.tensor import Tensor
 
 Method = Callable[..., Any]
@@ -56,16 +57,11 @@ def _commuted(function: Method) -> Method:
 def _arithmetic(op: Op, function: Method) -> Method:
     """An operator that goes straight to `op` where nothing needs a check, else through its function."""
 
-    def operator(self: Tensor, other: Any) -> Any:
-        if type(other) is Tensor:
-            try:
-                return apply_binary(op, self, other)
-            except ValueError:  # from NumPy, of shapes that do not broadcast
-                return function(self, other)
+    def otherwise(self: Tensor, other: Any) -> Any:
         found = _right_operand(self, other)
         return NotImplemented if found is None else function(self, found)
 
-    return operator
+    return quick_binary(op, otherwise)
 
 
 def _comparison(op: Op) -> Method:
@@ -141,7 +137,7 @@ def attach() -> None:
     methods: dict[str, Any] = {
         "__add__": _arithmetic(arithmetic.add, named["add"]),
         "__radd__": _commuted(named["add"]),
-        "__sub__": _operator(named["sub"]),
+        "__sub__": _arithmetic(arithmetic.sub, named["sub"]),
         "__rsub__": _subtracted,
         "__mul__": _arithmetic(arithmetic.mul, named["mul"]),
         "__rmul__": _commuted(named["mul"]),

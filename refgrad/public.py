@@ -16,7 +16,8 @@ from typing import Any, Final, TypeVar
 import numpy as np
 
 from refgrad.op import REGISTRY, Facts, Op
-from refgrad.record import apply, apply_unary
+from refgrad.quick import quick_binary, quick_unary
+from refgrad.record import apply
 from refgrad.tensor import Tensor, normal_dim
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -100,7 +101,10 @@ def publish_elementwise() -> None:
     overloaded = [e for e in _CATALOGUE.values() if isinstance(e.ops[0].facts.meaning, str)]
     claimed = {op for entry in overloaded for op in entry.ops}
     for op in REGISTRY.values():
-        if isinstance(op.facts.meaning, str) and op not in claimed and op.name not in FUNCTIONS:
+        if not isinstance(op.facts.meaning, str):
+            continue
+        op.find_ufunc()
+        if op not in claimed and op.name not in FUNCTIONS:
             public(op.name, op)(unary(op) if len(op.inputs) == 1 else binary(op))
 
 
@@ -108,11 +112,12 @@ def unary(op: Op) -> Callable[[Tensor], Tensor]:
     """The function of one tensor that applies `op`."""
     name = op.name
 
-    def function(input: Tensor) -> Tensor:
+    def checked(input: Tensor) -> Tensor:
         if type(input) is not Tensor:
             raise wrong_type(name, "input", 1, input)
-        return apply_unary(op, input) if op.single else apply(op, (input,))
+        return apply(op, (input,))  # type: ignore[no-any-return]
 
+    function = quick_unary(op, checked) if op.single else checked
     function.__doc__ = f"{op.facts.meaning}, elementwise."
     return function
 
@@ -121,10 +126,11 @@ def binary(op: Op) -> Callable[[Any, Any], Tensor]:
     """The function of two tensors, or of a tensor and a number, that applies `op`."""
     name = op.name
 
-    def function(input: Any, other: Any) -> Tensor:
+    def checked(input: Any, other: Any) -> Tensor:
         operands(name, input, other)
         return apply(op, (input, other))  # type: ignore[no-any-return]
 
+    function = quick_binary(op, checked) if op.simple else checked
     function.__doc__ = f"{op.facts.meaning}, elementwise."
     return function
 

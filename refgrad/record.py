@@ -1,14 +1,12 @@
 """Applying an op to tensors: promote, evaluate with NumPy, round once, and record if an input requires grad."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy import ndarray
 
 from refgrad.dtypes import (
     F32,
-    F64,
     Array,
     compute_dtype,
     float32,
@@ -17,9 +15,10 @@ from refgrad.dtypes import (
     result_type,
     to_numpy,
 )
-from refgrad.graph import Edge, Meta, Node, leaf_edge, node_class
+from refgrad.graph import Extras, Meta, Node, leaf_node, node_class
 from refgrad.modes import mode
 from refgrad.op import COMMON, FLOAT, MOVES, Op
+from refgrad.quick import quick_binary, quick_unary
 from refgrad.tensor import Tensor
 
 Stored = np.dtype[Any]
@@ -33,66 +32,18 @@ def apply(op: Op, inputs: Sequence[Any], settings: Mapping[str, Any] = NONE) -> 
 
     Inputs are tensors, Python numbers, or arrays, which stand for constants.
     """
-    a = inputs[0]
-    if op.single and type(a) is Tensor:
-        return apply_unary(op, a, settings)
-    if op.simple and not settings and type(a) is Tensor:
-        b = inputs[1]
-        if type(b) is Tensor or isinstance(b, int | float):
-            return apply_binary(op, a, b)
+    if not settings and (op.single or op.simple):
+        return (op.quick or _quick(op))(*inputs)
     return _apply(op, inputs, settings)
 
 
-def apply_unary(op: Op, a: Tensor, settings: Mapping[str, Any] = NONE) -> Tensor:
-    """The same, without detours, for an op of one tensor to one tensor."""
-    x = a._array
-    dtype = x.dtype
-    if dtype is not F32 and dtype is not F64:
-        return _apply(op, (a,), settings)  # type: ignore[no-any-return]
-    y = op.evaluate(x, **settings) if settings else op.evaluate(x)
-    if type(y) is not ndarray:
-        y = np.asarray(y)
-    if mode.enabled:
-        edge = a._edge
-        if edge is None and a._state is not None:
-            edge = leaf_edge(a)
-        if edge is not None and (y.dtype is dtype or is_floating(y.dtype)):
-            plan = op.plans.get(1) or op.plan(1)
-            frame = (y, x, *_settings(op, settings, (x,))) if plan.settings else (y, x)
-            node_type = op.node_class or node_class(op)
-            plain = y.dtype is dtype or not is_half(y.dtype)
-            made = node_type(plan, (edge,), plan.save(frame), plan.keep((a,)), ((y.shape, y.dtype),), plain)
-            return Tensor(y, (made, 0))
-    return Tensor(y)
-
-
-def apply_binary(op: Op, a: Tensor, b: Tensor | float) -> Tensor:
-    """The same for an elementwise op of two tensors, or of one and a float, its settings at their defaults."""
-    x = a._array
-    z: Any = b._array if type(b) is Tensor else b
-    dtype = x.dtype
-    if (dtype is not F32 and dtype is not F64) or (type(b) is Tensor and z.dtype is not dtype):
-        return _apply(op, (a, b), NONE)  # type: ignore[no-any-return]
-    y = op.evaluate(x, z)
-    if type(y) is not ndarray:
-        y = np.asarray(y)
-    if mode.enabled:
-        edge, other = a._edge, None
-        if edge is None and a._state is not None:
-            edge = leaf_edge(a)
-        if type(b) is Tensor:
-            other = b._edge
-            if other is None and b._state is not None:
-                other = leaf_edge(b)
-        mask = (1 if edge is not None else 0) if other is None else (3 if edge is not None else 2)
-        if mask:
-            plan = op.plans.get(mask) or op.plan(mask)
-            frame = (y, x, z, *_settings(op, NONE, (x, np.asarray(z)))) if plan.settings else (y, x, z)
-            node_type = op.node_class or node_class(op)
-            meta = ((y.shape, dtype),)
-            made = node_type(plan, (edge, other), plan.save(frame), plan.keep((a, b)), meta, True)
-            return Tensor(y, (made, 0))
-    return Tensor(y)
+def _quick(op: Op) -> Callable[..., Any]:
+    """The short way to apply `op`, which falls back to the general one."""
+    if op.single:
+        op.quick = quick_unary(op, lambda a: _apply(op, (a,), NONE))
+    else:
+        op.quick = quick_binary(op, lambda a, b: _apply(op, (a, b), NONE))
+    return op.quick
 
 
 def _apply(op: Op, inputs: Sequence[Any], settings: Mapping[str, Any]) -> Any:
@@ -105,14 +56,16 @@ def _apply(op: Op, inputs: Sequence[Any], settings: Mapping[str, Any]) -> Any:
     results = [_array(r) for r in answer] if several else [_array(answer)]
     made = [Tensor(out if half is None else _round(out, half)) for out in results[:count]]
     if mode.enabled:
-        edges, mask = _edges(op, inputs)
+        edges, ports, mask = _edges(op, inputs)
         places = tuple(range(count)) if op.many else op.binding.cotangents
         if mask and is_floating(made[places[0]]._array.dtype):  # integers have no gradient
             results[:count] = [_widen(out._array) for out in made]
             metas = tuple([(made[i]._array.shape, made[i]._array.dtype) for i in places])
             node = _node(op, inputs, operands, results, settings, edges, mask, metas)
+            if ports or len(metas) > 1 or op.many or node.plan.steps is None or is_half(metas[0][1]):
+                node.extras = Extras(ports, metas)
             for nr, place in enumerate(places):
-                made[place]._edge = (node, nr)
+                made[place]._node, made[place]._nr = node, nr
     return made[0] if count == 1 and not op.many else tuple(made)
 
 
@@ -141,7 +94,7 @@ def _node(
     operands: Sequence[Any],
     results: Sequence[Array],
     settings: Mapping[str, Any],
-    edges: tuple[Edge | None, ...],
+    edges: tuple[Node | None, ...],
     mask: int,
     metas: tuple[Meta, ...],
 ) -> Node:
@@ -150,33 +103,32 @@ def _node(
     made: tuple[Any, ...] = (results,) if op.many else tuple(results)
     frame = (*made, operands) if op.lists else (*made, *operands)
     if plan.settings:
-        frame += _settings(op, settings, operands)
+        frame += _settings(op, settings, [x.shape for x in operands])
     held = tuple([_constant(x) for x in plan.keep((inputs,) if op.lists else tuple(inputs))])
-    plain = plan.steps is not None and not op.many and not is_half(metas[0][1])
-    return node_class(op)(plan, edges, plan.save(frame), held, metas, plain)
+    return node_class(op)(plan, edges, plan.save(frame), held, *metas[0])
 
 
-def _settings(op: Op, settings: Mapping[str, Any], operands: Sequence[Array]) -> tuple[Any, ...]:
+def _settings(op: Op, settings: Mapping[str, Any], shapes: Sequence[Any]) -> tuple[Any, ...]:
     """The end of the frame: the settings, and the shapes of the operands."""
     chosen = [settings.get(name, default) for name, default in op.settings.items()]
-    shapes = tuple([x.shape for x in operands])
-    return (*chosen, shapes) if op.lists else (*chosen, *shapes)
+    return (*chosen, tuple(shapes)) if op.lists else (*chosen, *shapes)
 
 
-def _edges(op: Op, inputs: Sequence[Any]) -> tuple[tuple[Edge | None, ...], int]:
-    """The edge to each input that requires grad, and which inputs those are, as bits."""
-    edges: list[Edge | None] = []
+def _edges(op: Op, inputs: Sequence[Any]) -> tuple[tuple[Node | None, ...], tuple[int, ...] | None, int]:
+    """The node of each input that requires grad, which of its outputs each was, and which inputs those are, as bits."""
+    nodes: list[Node | None] = []
     mask = 0
     for position, x in enumerate(inputs):
-        edge = None
+        node: Node | None = None
         if type(x) is Tensor and (op.lists or op.has_formula[position]):
-            edge = x._edge
-            if edge is None and x._state is not None:
-                edge = leaf_edge(x)
-            if edge is not None:
+            node = x._node
+            if node is None and x._state is not None:
+                node = leaf_node(x)
+            if node is not None:
                 mask |= 1 if op.lists else 1 << position
-        edges.append(edge)
-    return tuple(edges), mask
+        nodes.append(node)
+    ports = tuple([0 if node is None else x._nr for node, x in zip(nodes, inputs, strict=True)])
+    return tuple(nodes), ports if any(ports) else None, mask
 
 
 def _constant(x: Any) -> Any:

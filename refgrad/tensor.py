@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from refgrad.dtypes import Array, dtype, from_numpy_dtype
-from refgrad.graph import AccumulateGrad, Edge, Node
+from refgrad.graph import AccumulateGrad, Extras, Node
 from refgrad.printing import tensor_text
 
 
@@ -46,12 +46,13 @@ class LeafState:
 class Tensor:
     """A NumPy array that knows how it was computed. Made by `refgrad.tensor` and by ops."""
 
-    __slots__ = ("__weakref__", "_array", "_edge", "_state")
+    __slots__ = ("__weakref__", "_array", "_node", "_nr", "_state")
     __array_ufunc__ = None  # NumPy must not take a tensor for an array: its result would be cut off the graph
 
-    def __init__(self, array: Array, edge: Edge | None = None) -> None:
+    def __init__(self, array: Array, node: Node | None = None, nr: int = 0) -> None:
         self._array = array
-        self._edge = edge
+        self._node = node
+        self._nr = nr
         self._state: LeafState | None = None
 
     __apply_op__: ClassVar[Callable[..., Any]]  # what an op does with tensors; set by `refgrad.record`
@@ -133,26 +134,26 @@ class Tensor:
     @property
     def grad_fn(self) -> Node | None:
         """The node that made it; None for a leaf."""
-        return None if self._edge is None else self._edge[0]
+        return self._node
 
     @property
     def output_nr(self) -> int:
         """Which output of its node it is."""
-        return 0 if self._edge is None else self._edge[1]
+        return self._nr
 
     @property
     def is_leaf(self) -> bool:
         """Whether no recorded op made it."""
-        return self._edge is None
+        return self._node is None
 
     @property
     def requires_grad(self) -> bool:
         """Whether gradients flow to it. Settable on leaves of floating dtype only."""
-        return self._edge is not None or (self._state is not None and self._state.requires_grad)
+        return self._node is not None or (self._state is not None and self._state.requires_grad)
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
-        if self._edge is not None:
+        if self._node is not None:
             if wanted:
                 return
             raise RuntimeError(
@@ -174,7 +175,7 @@ class Tensor:
     def grad(self) -> "Tensor | None":
         """What backward passes have added up here. Settable to a tensor of the same shape and dtype, or None."""
         state = self._state
-        if self._edge is not None and not (state and state.retains):
+        if self._node is not None and not (state and state.retains):
             warnings.warn(NON_LEAF_GRAD, UserWarning, stacklevel=2)
         return None if state is None else state.grad
 
@@ -187,18 +188,17 @@ class Tensor:
     @property
     def retains_grad(self) -> bool:
         """Whether a tensor that is no leaf keeps its gradient."""
-        return self._edge is not None and self._state is not None and self._state.retains
+        return self._node is not None and self._state is not None and self._state.retains
 
     def retain_grad(self) -> None:
         """Keep the gradient of this tensor, which is no leaf, in `.grad` too."""
         if not self.requires_grad:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-        if self._edge is None:
+        if self._node is None:
             return
         self.state().retains = True
-        node, nr = self._edge
-        node.plain = False
-        node.retained = {**(node.retained or {}), nr: weakref.ref(self)}
+        extras = self._node.extras = self._node.extras or Extras()
+        extras.retained = {**extras.retained, self._nr: weakref.ref(self)}
 
     def detach(self) -> "Tensor":
         """The same elements, cut off the graph."""

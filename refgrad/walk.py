@@ -4,8 +4,9 @@ What every rule needs is done here once: a cotangent is summed to the operand's 
 stays an array when it has no dimensions.
 """
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
-from operator import attrgetter
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from numpy import ndarray
 
 from refgrad.binding import Rule
 from refgrad.dtypes import float32, from_numpy_dtype
-from refgrad.graph import FREED, AccumulateGrad, Edge, Meta, Node
+from refgrad.graph import FREED, AccumulateGrad, Edge, Extras, Meta, Node
+from refgrad.lane import take_lane
 from refgrad.modes import mode
 from refgrad.ops.reductions import sum_dim
 from refgrad.ops.shaping import clone, to_copy, view
@@ -21,8 +23,8 @@ from refgrad.tensor import Tensor
 
 Pending = dict[Node | Edge, Any]
 """The cotangents on their way, by node; those of outputs other than a node's first, by edge."""
-
-by_number = attrgetter("number")
+Closing = dict[Node | None, list[Node]]
+"""The leaves that have got all of their gradient once a node has run; under None those that need no node."""
 
 
 def run(
@@ -48,52 +50,34 @@ def run(
             for edge, g in roots:
                 key = edge if edge[1] else edge[0]
                 pending[key] = _sum(pending[key], g) if key in pending else g
-            nodes, awaited = _discover([edge[0] for edge, _ in roots])
             if wanted is None:
-                return _visit(nodes, pending, awaited, create_graph=create_graph, keep=keep)
+                return _visit(pending, create_graph=create_graph, keep=keep)
+            nodes, _ = _discover(pending)
             return _visit_some(nodes, pending, set(wanted), create_graph=create_graph, keep=keep)
     finally:
         mode.enabled = before
 
 
-def _visit(
-    nodes: Sequence[Node], pending: Pending, awaited: dict[Node, int], *, create_graph: bool, keep: bool
-) -> Mapping[Edge, Any]:
+def _visit(pending: Pending, *, create_graph: bool, keep: bool) -> Mapping[Edge, Any]:
     """Run every node, and hand each leaf its gradient as soon as all of it has arrived."""
-    for root in [node for node, count in awaited.items() if not count]:
-        _finish(root, pending, create_graph)
+    if not create_graph:
+        try:
+            take_lane(pending, _fit_array, keep=keep)
+        except BaseException:
+            for leaf in _discover(pending)[1].get(None, ()):
+                _finish(leaf, pending, create_graph)
+            raise
+    nodes, closing = _discover(pending)
+    for leaf in closing.get(None, ()):
+        _finish(leaf, pending, create_graph)
     for node in nodes:
-        plan, edges = node.plan, node.edges
-        if node.plain and not create_graph:  # what `_run_node` does, without detours
-            g = pending.pop(node, None)
-            if g is not None:
-                saved = node.saved
-                if saved is None:
-                    raise RuntimeError(FREED)
-                for position, formula, pick in plan.steps or ():
-                    edge = edges[position]
-                    assert edge is not None, "a live formula's input has an edge"
-                    target, nr = edge
-                    ct = formula(g, *pick(saved))
-                    shape, stored = target.metas[nr]
-                    if type(ct) is not ndarray or ct.shape != shape or ct.dtype is not stored:
-                        ct = _fit_array(ct, (shape, stored))
-                    key = edge if nr else target
-                    if key in pending:
-                        ct = _sum(pending[key], ct)
-                    pending[key] = ct
-        else:
-            gs = _take(node, pending, create_graph)
-            if gs is not None:
-                _run_node(node, gs, pending, None, create_graph)
-        if not keep and plan.saves:
-            node.saved = node.tensors = None
-        for edge in edges:
-            if edge is not None and edge[0].number < 0:
-                leaf = edge[0]
-                awaited[leaf] -= 1
-                if not awaited[leaf]:
-                    _finish(leaf, pending, create_graph)
+        gs = _take(node, pending, create_graph)
+        if gs is not None:
+            _run_node(node, gs, pending, None, create_graph)
+        if not keep:
+            node.free()
+        for leaf in closing.get(node, ()):
+            _finish(leaf, pending, create_graph)
     return {}
 
 
@@ -129,11 +113,10 @@ def _run_node(
     if node.saved is None:
         raise RuntimeError(FREED)
     saved, fit = (node.saved_tensors(), _fit_tensor) if create_graph else (node.saved, _fit_array)
-    edges = node.edges
     gs = (gs,) if node.op.many else gs
     for rule, pick in node.plan.rules:
         if rule.places is None:
-            edge = edges[rule.inputs[0]]
+            edge = node.edge(rule.inputs[0])
             if edge is None or (useful is not None and edge[0] not in useful):
                 continue
             sent: Sequence[tuple[Edge, Any]] = [(edge, rule.formula(*gs, *pick(saved)))]
@@ -154,9 +137,7 @@ def _several(
     """The answers of a formula that serves several inputs, for those that want one."""
     inputs = range(len(node.edges)) if node.op.lists else rule.inputs
     places = inputs if node.op.lists else rule.places or ()
-    edges = [
-        e if e and (useful is None or e[0] in useful) else None for e in map(node.edges.__getitem__, inputs)
-    ]
+    edges = [e if e and (useful is None or e[0] in useful) else None for e in map(node.edge, inputs)]
     if rule.asks_needs:
         asked = dict(zip(places, edges, strict=True))
         args = (*args, tuple(asked.get(place) is not None for place in range(rule.width)))
@@ -178,16 +159,16 @@ def _take(node: Node, pending: Pending, create_graph: bool) -> Sequence[Any] | N
         return None
     if len(gs) > 1:
         gs = [_zeros(meta, create_graph) if g is None else g for g, meta in zip(gs, metas, strict=True)]
-    if node.retained:
-        _retain(node, gs, create_graph)
+    if node.extras is not None and node.extras.retained:
+        _retain(node.extras, gs, create_graph)
     if metas[0][1].itemsize == 2:
         gs = [to_copy(g, dtype=float32) for g in gs]
     return gs
 
 
-def _retain(node: Node, gs: Sequence[Any], create_graph: bool) -> None:
-    """Give those outputs of `node` that retain their gradient a copy of it."""
-    for nr, kept in (node.retained or {}).items():
+def _retain(extras: Extras, gs: Sequence[Any], create_graph: bool) -> None:
+    """Give those outputs that retain their gradient a copy of it."""
+    for nr, kept in extras.retained.items():
         retaining = kept()
         if retaining is not None:
             store(retaining, gs[nr], create_graph)
@@ -205,11 +186,26 @@ def _sum(held: Any, g: Any) -> Any:
 
 
 def _finish(leaf: Node, pending: Pending, create_graph: bool) -> None:
-    """Give a leaf the gradient that has arrived."""
+    """Give a leaf the gradient that has arrived: the array itself, where nothing else holds it."""
     g = pending.pop(leaf, None)
-    if g is not None:
-        assert isinstance(leaf, AccumulateGrad)
-        accumulate(leaf.variable, g, create_graph)
+    if g is None:
+        return
+    assert isinstance(leaf, AccumulateGrad)
+    holder = leaf.variable
+    alone = not create_graph and getrefcount(g) <= ALONE and g.base is None and g.flags.writeable
+    if alone and holder.state().grad is None and g.flags.c_contiguous and holder._array.flags.c_contiguous:
+        holder.state().grad = Tensor(g)  # nobody else has it, so it need not be copied
+        return
+    accumulate(holder, g, create_graph)
+
+
+def _references_to_a_local() -> int:
+    """What `getrefcount` says of an object that one local variable holds; interpreters differ."""
+    local = np.zeros(1)
+    return getrefcount(local)
+
+
+ALONE = _references_to_a_local() if getattr(sys, "_is_gil_enabled", lambda: True)() else -1
 
 
 def accumulate(leaf: Tensor, g: Any, create_graph: bool) -> None:
@@ -271,32 +267,39 @@ def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
     return view(sum_dim(g, dim=(*range(new), *widened), keepdim=True), shape=shape)
 
 
-def _discover(roots: Iterable[Node]) -> tuple[list[Node], dict[Node, int]]:
-    """The inner nodes behind `roots`, last made first, and how many edges lead to each leaf."""
-    seen = set(roots)
-    stack = list(seen)
-    nodes: list[Node] = []
-    awaited: dict[Node, int] = {node: 0 for node in seen if node.number < 0}
+def _discover(pending: Pending) -> tuple[list[Node], Closing]:
+    """The inner nodes behind what is `pending`, last made first, and the leaves that are done once a node has run.
+
+    A leaf is done after the first made of the nodes that lead to it, as they run last made first.
+    """
+    roots = [key[0] if isinstance(key, tuple) else key for key in pending]
+    last: dict[Node, Node | None] = {node: None for node in roots if node.number < 0}
+    found = {node.number: node for node in roots if node.number >= 0}
+    stack = list(found.values())
     while stack:
         node = stack.pop()
-        if node.number >= 0:
-            nodes.append(node)
-        for edge in node.edges:
-            if edge is not None:
-                behind = edge[0]
-                if behind.number < 0:
-                    awaited[behind] = awaited.get(behind, 0) + 1
-                elif behind not in seen:
-                    seen.add(behind)
+        for behind in node.edges:
+            if behind is not None:
+                number = behind.number
+                if number < 0:
+                    before = last.get(behind)
+                    if before is None or node.number < before.number:
+                        last[behind] = node
+                elif number not in found:
+                    found[number] = behind
                     stack.append(behind)
-    nodes.sort(key=by_number, reverse=True)
-    return nodes, awaited
+    closing: Closing = {None: [leaf for leaf, user in last.items() if user is None]}
+    for user in last.values():
+        if user is not None and user not in closing:
+            ends = [leaf for leaf in user.edges if leaf is not None and last.get(leaf) is user]
+            closing[user] = list(dict.fromkeys(ends))  # in the order of the inputs
+    return [found[number] for number in sorted(found, reverse=True)], closing
 
 
 def _leading_to(nodes: Sequence[Node], aims: set[Node]) -> set[Node]:
     """The nodes from which one of `aims` is reached; `nodes` come last made first."""
     leading: set[Node] = set()
     for node in reversed(nodes):
-        if any(edge and (edge[0] in aims or edge[0] in leading) for edge in node.edges):
+        if any(behind in aims or behind in leading for behind in node.edges):
             leading.add(node)
     return leading

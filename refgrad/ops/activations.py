@@ -14,7 +14,7 @@ from refgrad.op import Facts, op
 from refgrad.ops.arithmetic import where
 from refgrad.ops.exponential import erfc, exp, sigmoid
 from refgrad.public import check_tensor, public
-from refgrad.record import apply, apply_unary
+from refgrad.record import apply
 
 SQRT_HALF: Final = sqrt(0.5)
 SQRT_TWO_PI: Final = sqrt(2 * pi)
@@ -71,7 +71,7 @@ def _(input: Any, *, approximate: str = "none") -> Any:
 def _(input: Any) -> Any:
     """Input times its sigmoid."""
     check_floating("silu", input, "silu_cpu")
-    return apply_unary(silu, input)
+    return apply(silu, (input,))
 
 
 def check_floating(function: str, input: Any, kernel: str) -> None:

@@ -14,7 +14,7 @@ from refgrad.ops.constants import zeros_like
 from refgrad.ops.exponential import log
 from refgrad.ops.shaping import to_copy
 from refgrad.public import broadcast, check_tensor, operands, public, wrong_type
-from refgrad.record import apply, apply_unary
+from refgrad.record import apply
 from refgrad.tensor import Tensor
 
 
@@ -207,7 +207,7 @@ def _(input: Any) -> Any:
             "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a "
             "mask, use the `~` or `logical_not()` operator instead."
         )
-    return apply_unary(neg, input)
+    return apply(neg, (input,))
 
 
 @public("relu", relu)
@@ -216,7 +216,7 @@ def _(input: Any) -> Any:
     check_tensor("relu", input)
     if input._array.dtype.kind == "b":
         raise RuntimeError("Boolean inputs not supported for relu")
-    return apply_unary(relu, input)
+    return apply(relu, (input,))
 
 
 @public("div", div)

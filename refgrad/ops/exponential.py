@@ -48,7 +48,7 @@ def log10(x: Array) -> Any:
     return np.log10(x)
 
 
-@op(Facts("log(1 + x)", domain={"x": (-1, inf)}), x=lambda g, x: g / (x + 1), node="Log1PBackward0")
+@op(Facts("log(1 + x)", domain={"x": (-1, inf)}), x=lambda g, x: g / (x + 1.0), node="Log1PBackward0")
 def log1p(x: Array) -> Any:
     return np.log1p(x)
 
@@ -63,7 +63,7 @@ def rsqrt(x: Array) -> Any:
     return 1 / np.sqrt(x)
 
 
-@op(Facts("1/(1 + exp(-x))"), x=lambda g, y: g * ((1 - y) * y))
+@op(Facts("1/(1 + exp(-x))"), x=lambda g, y: g * ((1.0 - y) * y))
 def sigmoid(x: Array) -> Any:
     return special.expit(x)
 

@@ -23,7 +23,7 @@ def cosh(x: Array) -> Any:
     return np.cosh(x)
 
 
-@op(Facts("tanh(x)"), x=lambda g, y: g * (1 - y * y))
+@op(Facts("tanh(x)"), x=lambda g, y: g * (1.0 - y * y))
 def tanh(x: Array) -> Any:
     return np.tanh(x)
 
@@ -38,6 +38,6 @@ def acosh(x: Array) -> Any:
     return np.arccosh(x)
 
 
-@op(Facts("atanh(x)", domain={"x": (-1, 1)}), x=lambda g, x: g / (1 - x * x))
+@op(Facts("atanh(x)", domain={"x": (-1, 1)}), x=lambda g, x: g / (1.0 - x * x))
 def atanh(x: Array) -> Any:
     return np.arctanh(x)

@@ -12,7 +12,7 @@ from refgrad.dtypes import Array
 from refgrad.op import COMMON, ZERO, Facts, Op, op
 from refgrad.ops.arithmetic import where, widened
 from refgrad.public import both_tensors, check_tensor, public, wrong_type
-from refgrad.record import apply, apply_unary
+from refgrad.record import apply
 
 WHOLE = {"x": (0.0, 1.0, -1.0, 2.0)}
 HALVES = {"x": (0.0, 0.5, 1.5, -0.5, 2.5)}
@@ -126,7 +126,7 @@ def without_booleans(name: str, op: Op, kernel: str) -> None:
         check_tensor(name, input)
         if input._array.dtype.kind == "b":
             raise NotImplementedError(f"\"{kernel}\" not implemented for 'Bool'")
-        return apply_unary(op, input)
+        return apply(op, (input,))
 
     function.__doc__ = f"{op.facts.meaning}, elementwise; NotImplementedError for booleans."
     public(name, op)(function)

@@ -27,17 +27,17 @@ def cos(x: Array) -> Any:
     return np.cos(x)
 
 
-@op(Facts("tan(x)"), x=lambda g, y: g * (1 + y * y))
+@op(Facts("tan(x)"), x=lambda g, y: g * (1.0 + y * y))
 def tan(x: Array) -> Any:
     return np.tan(x)
 
 
-@op(Facts("asin(x)", domain=INSIDE), x=lambda g, x: g * rsqrt(1 - x * x))
+@op(Facts("asin(x)", domain=INSIDE), x=lambda g, x: g * rsqrt(1.0 - x * x))
 def asin(x: Array) -> Any:
     return np.arcsin(x)
 
 
-@op(Facts("acos(x)", domain=INSIDE), x=lambda g, x: g * -rsqrt(1 - x * x))
+@op(Facts("acos(x)", domain=INSIDE), x=lambda g, x: g * -rsqrt(1.0 - x * x))
 def acos(x: Array) -> Any:
     return np.arccos(x)
 

@@ -21,7 +21,7 @@ INFINITY = "inf"
 
 def number(setting: Any) -> Any:
     """A setting as a library takes it."""
-    return math.inf if setting == INFINITY else setting
+    return {INFINITY: math.inf, f"-{INFINITY}": -math.inf}.get(setting, setting)
 
 
 def call(op: str, operands: Sequence[Any], settings: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:

@@ -146,6 +146,7 @@ def attach() -> None:
         "__pow__": _operator(named["pow"]),
         "__rpow__": _operator(named["pow"], swapped=True),
         "__matmul__": _matrix_product(),
+        "__rmatmul__": _matrix_product(swapped=True),
         "__neg__": named["neg"],
         "__abs__": named["abs"],
         "__pos__": lambda self: self,
@@ -160,10 +161,12 @@ def attach() -> None:
         setattr(Tensor, name, method)
 
 
-def _matrix_product() -> Method:
+def _matrix_product(*, swapped: bool = False) -> Method:
     def operator(self: Tensor, other: Any) -> Any:
-        found = _right_operand(self, other)
-        return FUNCTIONS["matmul"](self, found) if type(found) is Tensor else NotImplemented
+        found = _operand(other) if swapped else _right_operand(self, other)
+        if type(found) is not Tensor:
+            return NotImplemented
+        return FUNCTIONS["matmul"](found, self) if swapped else FUNCTIONS["matmul"](self, found)
 
     return operator
 

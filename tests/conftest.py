@@ -1,5 +1,6 @@
 """How the tests run: Hypothesis profiles, and one thread for each process."""
 
+import collections
 import contextlib
 import os
 
@@ -18,3 +19,21 @@ with contextlib.suppress(ImportError):  # and without Hypothesis
     settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True, print_blob=True)
     settings.register_profile("nightly", max_examples=2000, deadline=None, print_blob=True)
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say what the walk over PyTorch's samples came to, in whichever processes it ran."""
+    counts, refused = collections.Counter(), collections.Counter()
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for key, value in report.user_properties if report.when == "call" else ():
+            if key == "op_db refused":
+                refused.update(value)
+            elif key.startswith("op_db "):
+                counts[key.removeprefix("op_db ")] += value
+                counts["names"] += key == "op_db samples"
+    if counts:
+        said = "{names} names, {samples} samples: {second} judged to second order, {first} to first, {empty} empty"
+        terminalreporter.section("PyTorch's samples (op_db)")
+        terminalreporter.line(said.format(**counts) + "; {elements:,} elements compared".format(**counts))
+        for reason, count in refused.items():
+            terminalreporter.line(f"{count} refused: {reason}")

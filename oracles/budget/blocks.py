@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from flint import arb
 
+from oracles.budget.norms import norm
 from oracles.budget.rounded import Rounded, Rounding
 from oracles.exact.linear import eliminated_system, matmul, pivots
 from oracles.exact.linear import inv as eliminated
 from oracles.exact.linear import solve as solved
 from oracles.exact.lines import cumprod as running_products
-from oracles.exact.lines import norm as length
 from oracles.exact.lines import product
 from oracles.exact.objects import Dim, Objects, dims, lines, objects, reduced
 
@@ -277,33 +277,6 @@ def _pull_others(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -
     before = _running(arena, [ones, *xs[:-1]])
     after = _running(arena, [ones, *xs[:0:-1]])[::-1]
     return [g * (b * a) for b, a in zip(before, after, strict=True)]
-
-
-def norm(
-    arena: Rounding,
-    x: Objects,
-    *,
-    ord: float | str = 2,  # noqa: A002 - PyTorch's name
-    dim: Dim = None,
-    keepdim: bool = False,
-) -> list[Objects]:
-    """The 2-norm sqrt(sum(x*x)); back: g * x/y, from the rounded y. Other norms follow their meaning."""
-
-    def one(run: Run) -> Rounded:
-        if not len(run) or all(arena.is_zero(x) for x in run):
-            return arena.tip(list(run)) if len(run) else arena.constant(0)
-        with arena.silent():
-            value = arena.dot(list(run), list(run)).sqrt()
-        return arena.attach([value], tuple(run), _pull_norm)[0]
-
-    return (
-        [reduced(x, dim, keepdim, one)] if ord == 2 else length(arena, x, ord=ord, dim=dim, keepdim=keepdim)
-    )
-
-
-def _pull_norm(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> list[Rounded | None]:
-    (g,), (y,) = gs, ys
-    return [None if g is None else g * (x / y) for x in xs]
 
 
 def inv(arena: Rounding, A: Objects) -> list[Objects]:

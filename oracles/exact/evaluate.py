@@ -19,6 +19,7 @@ from oracles.exact.lowering import derive
 from oracles.exact.objects import Objects, dims, objects
 from oracles.exact.structure import STRUCTURE
 from oracles.program import Dots, Int, NewAxis, Operand, Pick, Program, Ref, Refs, Scalar, Slice, Step
+from refgrad.op import REGISTRY
 
 
 class NoMeaning(LookupError):
@@ -88,6 +89,22 @@ ALIASES = {"sum_dim": "sum", "mean_dim": "mean", "max_dim": "max", "pow_scalar":
 """Ops of the engine that are one overload of a public op; the meaning belongs to the public name."""
 
 
+def overload(
+    name: str, declared: Any, operands: Sequence[Any], settings: dict[str, Any]
+) -> tuple[str, Any, dict[str, Any]]:
+    """The op that a call of a public function means, where a setting or a tensor makes it another function."""
+    if name == "nn.functional.gelu" and settings.get("approximate") == "tanh":
+        return "gelu_tanh", REGISTRY["gelu_tanh"], {}
+    if name == "div" and settings.get("rounding_mode"):
+        made = f"div_{settings['rounding_mode']}"
+        return made, REGISTRY[made], {}
+    if name == "round" and settings.get("decimals") is not None:
+        return "round_decimals", REGISTRY["round_decimals"], settings
+    if name == "clamp" and len(operands) > 1:
+        return "clamp", REGISTRY["clamp_tensor"], {}
+    return name, declared, settings
+
+
 UNBOUNDED = {"min": -math.inf, "max": math.inf}
 """What a bound that is None means."""
 
@@ -100,7 +117,7 @@ def apply(
     Raises:
         NoMeaning: nothing says what the op means.
     """
-    name = ALIASES.get(name, name)
+    name, declared, settings = overload(ALIASES.get(name, name), declared, operands, settings)
     special = algebra.special.get(name)
     if special is not None:
         made: list[Any] = special(algebra, *operands, **settings)
@@ -136,11 +153,19 @@ def _elementwise(
         fixed |= {k: x for k, x in zip(letters, operands, strict=True) if not isinstance(x, np.ndarray)}
     free = [(k, x) for k, x in zip(letters, operands, strict=True) if k not in fixed]
     f = derive(meaning, tuple(k for k, _ in free), tuple(sorted(fixed.items())))
-    arrays = [x if isinstance(x, np.ndarray) else objects([algebra.constant(x)], ()) for _, x in free]
+    arrays = [_scalars(algebra, x) for _, x in free]
     spread = np.broadcast_arrays(*arrays)
     return objects(
         (algebra.call(name, f, *xs) for xs in zip(*(a.flat for a in spread), strict=True)), spread[0].shape
     )
+
+
+def _scalars(algebra: Any, x: Any) -> Objects:
+    """An operand as scalars: a number, and an array of integers, are constants."""
+    if isinstance(x, np.ndarray) and x.dtype == object:
+        return x
+    numbers = np.asarray(x)
+    return objects((algebra.constant(float(v)) for v in numbers.flat), numbers.shape)
 
 
 def evaluate(program: Program, algebra: Any, values: Sequence[Any]) -> list[Any]:

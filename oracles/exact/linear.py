@@ -144,11 +144,8 @@ def pivots(algebra: Any, A: Objects) -> tuple[list[Any], bool]:
 
 def einsum(algebra: Any, *operands: Objects, equation: str) -> list[Objects]:
     """Every product of one element of each operand that the subscripts bring together, summed."""
-    left, arrow, out = equation.replace(" ", "").partition("->")
-    subscripts = left.split(",")
+    subscripts, out = _written_out(equation, [x.ndim for x in operands])
     letters = "".join(subscripts)
-    if not arrow:
-        out = "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
     sizes: dict[str, int] = {}
     for named, x in zip(subscripts, operands, strict=True):
         for c, n in zip(named, x.shape, strict=True):
@@ -162,6 +159,18 @@ def einsum(algebra: Any, *operands: Objects, equation: str) -> list[Objects]:
             terms.append(_together(algebra, subscripts, operands, at))
         cells.append(algebra.add(terms) if terms else algebra.constant(0))
     return [objects(cells, tuple(sizes[c] for c in out))]
+
+
+def _written_out(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
+    """The subscripts of each operand and of the result; an ellipsis becomes digits, the last dimension 0."""
+    left, arrow, out = equation.replace(" ", "").partition("->")
+    parts = left.split(",")
+    digits = [n - len(s) + 3 if "..." in s else 0 for s, n in zip(parts, ranks, strict=True)]
+    subscripts = [s.replace("...", "9876543210"[10 - n :]) for s, n in zip(parts, digits, strict=True)]
+    dots = "9876543210"[10 - max(digits) :]
+    letters = "".join(subscripts)
+    named = "".join(sorted(c for c in set(letters) if letters.count(c) == 1 and c.isalpha()))
+    return subscripts, out.replace("...", dots) if arrow else dots + named
 
 
 def _together(

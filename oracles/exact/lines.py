@@ -121,7 +121,7 @@ def norm(
     dim: Dim = None,
     keepdim: bool = False,
 ) -> list[Objects]:
-    """The 1-norm, the 2-norm or the infinity norm of each line."""
+    """The norm of each line."""
     return [reduced(x, dim, keepdim, lambda run: length(algebra, run, float(ord)))]
 
 
@@ -133,8 +133,22 @@ def length(algebra: Any, run: Any, order: float) -> Any:
         if all(algebra.is_zero(x) for x in run):
             return algebra.tip(list(run))
         return algebra.call("sqrt", derive("sqrt(x)", ("x",)), algebra.dot(list(run), list(run)))
+    if order == 0:
+        return algebra.add([algebra.call("sign", derive(COUNTED, ("x",)), x) for x in run])
     sizes = [algebra.call("abs", derive("Abs(x)", ("x",)), x) for x in run]
-    return algebra.largest(sizes, share=True) if order == inf else algebra.add(sizes)
+    if order == -inf:
+        return algebra.neg(algebra.largest([algebra.neg(s) for s in sizes], share=True))
+    if order in (1, inf):
+        return algebra.largest(sizes, share=True) if order == inf else algebra.add(sizes)
+    if order > 1 and all(algebra.is_zero(x) for x in run):
+        return algebra.tip(list(run))
+    bases = run if order > 0 and order % 2 == 0 else sizes  # an even power has no kink
+    powers = [algebra.call("pow", derive("a**order", ("a",), (("order", order),)), b) for b in bases]
+    return algebra.call("pow", derive("a**(1/order)", ("a",), (("order", order),)), algebra.add(powers))
+
+
+COUNTED = "Piecewise((1, x > 0), (1, x < 0), (0, True))"
+"""What an element adds to the norm of order 0."""
 
 
 LINES: dict[str, Callable[..., list[Any]]] = {

@@ -160,6 +160,8 @@ def _places(index: np.ndarray[Any, Any], dim: int) -> Iterator[tuple[tuple[int, 
 
 def gather(algebra: Any, x: Objects, index: np.ndarray[Any, Any], *, dim: int) -> list[Objects]:
     """The elements that an index names along one axis."""
+    if not x.ndim:
+        return [np.broadcast_to(x, index.shape)]
     return [objects((x[named] for _, named in _places(index, dim)), index.shape)]
 
 

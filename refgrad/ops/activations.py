@@ -13,11 +13,14 @@ from refgrad.dtypes import Array
 from refgrad.op import Facts, op
 from refgrad.ops.arithmetic import where
 from refgrad.ops.exponential import erfc, exp, sigmoid
+from refgrad.ops.hyperbolic import tanh
 from refgrad.public import check_tensor, public
 from refgrad.record import apply
 
 SQRT_HALF: Final = sqrt(0.5)
 SQRT_TWO_PI: Final = sqrt(2 * pi)
+ROOT_TWO_OVER_PI: Final = sqrt(2 / pi)
+CUBIC: Final = 0.044715
 
 
 @op(
@@ -33,6 +36,15 @@ def gelu(x: Array, *, approximate: str = "none") -> Any:
     return x * special.ndtr(x)
 
 
+@op(
+    Facts("x*(1 + tanh(sqrt(2/pi)*(x + 44715*x**3/1000000)))/2"),
+    x=lambda g, x: g * gelu_tanh_slope(x),
+    node="GeluBackward0",
+)
+def gelu_tanh(x: Array) -> Any:
+    return 0.5 * x * (1 + np.tanh(ROOT_TWO_OVER_PI * (x + CUBIC * x * x * x)))
+
+
 @op(Facts("x/(1 + exp(-x))"), x=lambda g, x: g * silu_slope(x))
 def silu(x: Array) -> Any:
     return x * special.expit(x)
@@ -41,6 +53,12 @@ def silu(x: Array) -> Any:
 def gelu_slope(x: Any) -> Any:
     """The normal distribution up to x, plus x times its density."""
     return 0.5 * erfc(x * -SQRT_HALF) + x * (exp(-0.5 * (x * x)) / SQRT_TWO_PI)
+
+
+def gelu_tanh_slope(x: Any) -> Any:
+    """The slope of half of x times 1 + tanh(u), for u the polynomial in x."""
+    t = tanh(ROOT_TWO_OVER_PI * (x + CUBIC * x * x * x))
+    return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (ROOT_TWO_OVER_PI * (1 + 3 * CUBIC * x * x))
 
 
 def silu_slope(x: Any) -> Any:
@@ -56,14 +74,14 @@ def _(input: Any, beta: float = 1, threshold: float = 20) -> Any:
     return apply(softplus, (input,), {"beta": beta, "threshold": threshold})
 
 
-@public("nn.functional.gelu", gelu, method=False)
+@public("nn.functional.gelu", gelu, gelu_tanh, method=False)
 def _(input: Any, *, approximate: str = "none") -> Any:
-    """Input times the normal distribution up to it; NotImplementedError for approximate='tanh'."""
+    """Input times the normal distribution up to it, which approximate='tanh' takes from a hyperbolic tangent."""
     check_floating("gelu", input, "GeluKernelImpl")
+    if approximate == "tanh":
+        return apply(gelu_tanh, (input,))
     if approximate != "none":
-        raise NotImplementedError(
-            f"gelu(): approximate={approximate!r} is not offered by refgrad, only 'none'"
-        )
+        raise RuntimeError("approximate argument must be either none or tanh.")
     return apply(gelu, (input,), {"approximate": approximate})
 
 

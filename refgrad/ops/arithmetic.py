@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from refgrad.dtypes import Array, result_type
-from refgrad.op import COMMON, NO_GRADIENT, Facts, op
+from refgrad.op import COMMON, NO_GRADIENT, REGISTRY, Facts, op
 from refgrad.ops.constants import zeros_like
 from refgrad.ops.exponential import log
 from refgrad.ops.shaping import to_copy
@@ -45,6 +45,30 @@ def mul(a: Array, b: Array) -> Any:
 )
 def div(a: Array, b: Array) -> Any:
     return np.true_divide(a, b)
+
+
+@op(
+    Facts(lambda a, b: REGISTRY["trunc"](div(a, b)), poles={"b": (0,)}),
+    a=lambda g, b: zeros_like(g),  # flat, but PyTorch saves the operands
+    b=lambda g, a, b: zeros_like(g),
+    dtypes=COMMON,
+    node="DivBackward2",
+)
+def div_trunc(a: Array, b: Array) -> Any:
+    if a.dtype.kind == "f":
+        return np.trunc(np.true_divide(a, b))
+    return np.floor_divide(np.abs(a), np.abs(b)) * np.sign(a) * np.sign(b)
+
+
+@op(
+    Facts(lambda a, b: REGISTRY["floor"](div(a, b)), poles={"b": (0,)}),
+    a=lambda g, b: zeros_like(g),
+    b=lambda g, a, b: zeros_like(g),
+    dtypes=COMMON,
+    node="DivBackward2",
+)
+def div_floor(a: Array, b: Array) -> Any:
+    return np.floor_divide(a, b)
 
 
 @op(Facts("1/x", poles={"x": (0,)}), x=lambda g, y: -g * (y * y))
@@ -219,15 +243,17 @@ def _(input: Any) -> Any:
     return apply(relu, (input,))
 
 
-@public("div", div)
-def _(input: Any, other: Any, *, rounding_mode: None = None) -> Any:
-    """Input / other, in floating point; NotImplementedError for a rounding mode."""
+@public("div", div, div_trunc, div_floor)
+def _(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
+    """Input / other, in floating point; made whole by `rounding_mode` "trunc" or "floor", of integers in integers."""
     operands("div", input, other)
-    if rounding_mode is not None:
-        raise NotImplementedError(
-            f"div(): rounding_mode {rounding_mode!r} is not offered by refgrad, only None"
+    if rounding_mode is None:
+        return apply(div, (input, other), {})
+    if rounding_mode not in ("trunc", "floor"):
+        raise RuntimeError(
+            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
         )
-    return apply(div, (input, other), {})
+    return apply(div_trunc if rounding_mode == "trunc" else div_floor, (input, other), {})
 
 
 @public("pow", pow, pow_scalar, rpow)

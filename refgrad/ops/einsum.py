@@ -17,7 +17,7 @@ from refgrad.record import apply
 def _(equation: str, *operands: Any) -> Any:
     """The sum over the subscripts that the result lacks of products of operands, as `equation` names them.
 
-    RuntimeError for an equation that does not fit; NotImplementedError for an ellipsis.
+    RuntimeError for an equation that does not fit.
     """
     given = operands[0] if len(operands) == 1 and isinstance(operands[0], tuple | list) else operands
     for position, x in enumerate(given):
@@ -36,13 +36,14 @@ def alphabetical(letter: str) -> tuple[bool, str]:
 
 def parsed(equation: str, ranks: list[int]) -> tuple[list[str], str]:
     """The subscripts of each operand, and of the result: by default, in order, those that stand once."""
-    if "." in equation:
-        raise NotImplementedError("einsum(): refgrad takes no ellipsis")
     left, arrow, right = equation.replace(" ", "").partition("->")
     subscripts = left.split(",")
     if len(subscripts) != len(ranks):
         more = "fewer" if len(subscripts) > len(ranks) else "more"
         raise RuntimeError(f"einsum(): {more} operands were provided than specified in the equation")
+    dots = dimensions_of_dots(subscripts, ranks)
+    subscripts = [filled(s, dots, rank) for s, rank in zip(subscripts, ranks, strict=True)]
+    right = right.replace(DOTS, dots)
     for position, (letters, rank) in enumerate(zip(subscripts, ranks, strict=True)):
         if len(letters) != rank:
             raise RuntimeError(
@@ -51,7 +52,8 @@ def parsed(equation: str, ranks: list[int]) -> tuple[list[str], str]:
             )
     every = "".join(subscripts)
     if not arrow:
-        return subscripts, "".join(sorted((c for c in set(every) if every.count(c) == 1), key=alphabetical))
+        once = {c for c in every if every.count(c) == 1} | set(dots)
+        return subscripts, "".join(sorted(once, key=alphabetical))
     for letter in right:
         if right.count(letter) > 1:
             raise RuntimeError(f"einsum(): output subscript {letter} appears more than once in the output")
@@ -60,6 +62,29 @@ def parsed(equation: str, ranks: list[int]) -> tuple[list[str], str]:
                 f"einsum(): output subscript {letter} does not appear in the equation for any input operand"
             )
     return subscripts, right
+
+
+DOTS = "..."
+
+
+def dimensions_of_dots(subscripts: list[str], ranks: list[int]) -> str:
+    """A digit for each dimension that an ellipsis stands for in the operand where it stands for the most.
+
+    Digits come before letters, as an ellipsis does in a result that is not named.
+    """
+    counts = [
+        rank - len(s.replace(DOTS, "", 1)) for s, rank in zip(subscripts, ranks, strict=True) if DOTS in s
+    ]
+    for position, s in enumerate(subscripts):
+        if "." in s.replace(DOTS, "", 1):
+            raise RuntimeError(f"einsum(): found '.' for operand {position} that is not part of any ellipsis")
+    return "".join(chr(ord("0") + k) for k in range(max(counts, default=0)))
+
+
+def filled(letters: str, dots: str, rank: int) -> str:
+    """The subscripts of one operand with an ellipsis written out, its dimensions counted from the last."""
+    own = rank - len(letters.replace(DOTS, "", 1))
+    return letters.replace(DOTS, dots[max(0, len(dots) - own) :], 1)
 
 
 def along_all(x: Any, letters: str, order: str) -> Any:

@@ -24,7 +24,11 @@ from refgrad.tensor import Tensor, normal_dim
     dtypes=OWN,
 )
 def gather(x: Array, index: Array, *, dim: int) -> Any:
-    return np.atleast_1d(x)[grid(index, dim)].reshape(index.shape)
+    return (
+        np.atleast_1d(x)[grid(index, dim)].reshape(index.shape)
+        if index.size
+        else np.zeros(index.shape, x.dtype)
+    )
 
 
 @op(
@@ -34,6 +38,8 @@ def gather(x: Array, index: Array, *, dim: int) -> Any:
     dtypes=OWN,
 )
 def scatter_add(x: Array, index: Array, src: Array, *, dim: int) -> Any:
+    if not index.size:
+        return x.copy()
     out = np.array(np.atleast_1d(x), order="C")
     taken = np.atleast_1d(src)[tuple(slice(n) for n in np.atleast_1d(index).shape)]
     np.add.at(out, grid(index, dim), taken)
@@ -92,6 +98,8 @@ def _(input: Any, dim: int, index: Any) -> Any:
     if index._array.dtype.kind not in "iu":
         raise RuntimeError("gather(): Expected dtype int32/int64 for index")
     shape, wanted = input._array.shape, index._array.shape
+    if not index._array.size:  # of any rank, as in PyTorch
+        return apply(gather, (input, index), {"dim": dim})
     check_ranks(wanted, shape, "input")
     for i, (n, size) in enumerate(zip(wanted, shape, strict=False)):
         if i != dim and n > size:

@@ -4,6 +4,7 @@
 # A formula may name the very op it belongs to, whose type mypy then cannot have inferred yet.
 
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ import numpy as np
 from refgrad.dtypes import Array
 from refgrad.op import COMMON, ZERO, Facts, Op, op
 from refgrad.ops.arithmetic import where, widened
-from refgrad.public import both_tensors, check_tensor, public, wrong_type
+from refgrad.public import both_tensors, broadcast, check_tensor, public, wrong_type
 from refgrad.record import apply
+from refgrad.tensor import Tensor
 
 WHOLE = {"x": (0.0, 1.0, -1.0, 2.0)}
 HALVES = {"x": (0.0, 0.5, 1.5, -0.5, 2.5)}
@@ -79,6 +81,18 @@ def clamp(x: Array, *, min: float | None = None, max: float | None = None) -> An
     return np.clip(x, min, max)
 
 
+@op(
+    Facts("Piecewise((max, (x > max) | (min > max)), (min, x < min), (x, True))"),
+    x=lambda g, x, min, max: between(g, x, min, max),  # noqa: A006 - PyTorch's names
+    min=lambda g, x, min, max: where(min < max, where(x < min, g, 0.0), 0.0),  # noqa: A006
+    max=lambda g, x, min, max: where(max < min, g, where(x > max, g, 0.0)),  # noqa: A006
+    dtypes=COMMON,
+    node="ClampBackward0",
+)
+def clamp_tensor(x: Array, min: Array, max: Array) -> Any:
+    return np.clip(x, min, max)
+
+
 def between(g: Any, x: Any, low: float | None, high: float | None) -> Any:
     """`g` where `x` lies within its bounds, which belong to the inside; else 0, also for nan."""
     g = g if low is None else where(x >= low, g, 0.0)
@@ -104,12 +118,14 @@ def _(input: Any, other: Any) -> Any:
     return apply(minimum, (input, other))
 
 
-@public("clamp", clamp)
+@public("clamp", clamp, clamp_tensor)
 def _(input: Any, min: Any = None, max: Any = None) -> Any:
-    """Input within [min, max], two numbers of which one may be None; RuntimeError where both are."""
+    """Input within [min, max], numbers or tensors of which one may be None; RuntimeError where both are."""
     check_tensor("clamp", input)
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    if type(min) is Tensor or type(max) is Tensor:
+        return within(input, min, max)
     for name, position, bound in (("min", 2, min), ("max", 3, max)):
         if bound is None:
             continue
@@ -117,6 +133,15 @@ def _(input: Any, min: Any = None, max: Any = None) -> Any:
             raise wrong_type("clamp", name, position, bound, "Number")
         input = widened(input, bound)
     return apply(clamp, (input,), {"min": min, "max": max})
+
+
+def within(input: Tensor, low: Any, high: Any) -> Any:
+    """Input between bounds that are tensors; of two, PyTorch takes both or neither as tensors."""
+    for name, position, bound in (("min", 2, low), ("max", 3, high)):
+        if bound is not None:
+            check_tensor("clamp", bound, name, position)
+            broadcast(input._array.shape, bound._array.shape)
+    return apply(clamp_tensor, (input, -inf if low is None else low, inf if high is None else high))
 
 
 def without_booleans(name: str, op: Op, kernel: str) -> None:
@@ -137,4 +162,26 @@ without_booleans("floor", floor, "floor_vml_cpu")
 without_booleans("ceil", ceil, "ceil_vml_cpu")
 without_booleans("trunc", trunc, "trunc_vml_cpu")
 
-without_booleans("round", round_, "round_vml_cpu")
+
+def definition_of_rounding(x: Any, decimals: int) -> Any:
+    """The nearest multiple of a power of ten."""
+    ten = 10.0 ** abs(decimals)
+    return round_(x * ten) / ten if decimals > 0 else round_(x / ten) * ten
+
+
+@op(Facts(definition_of_rounding), x=ZERO, node="RoundBackward1", dtypes=COMMON)
+def round_decimals(x: Array, *, decimals: int) -> Any:
+    return definition_of_rounding(x, decimals)
+
+
+@public("round", round_, round_decimals)
+def _(input: Any, *, decimals: int | None = None) -> Any:
+    """round(x), or the nearest multiple of 10**-decimals, elementwise; NotImplementedError for booleans."""
+    check_tensor("round", input)
+    if input._array.dtype.kind == "b":
+        raise NotImplementedError("\"round_vml_cpu\" not implemented for 'Bool'")
+    if decimals is None:
+        return apply(round_, (input,))
+    if input._array.dtype.kind != "f":
+        raise NotImplementedError(f"\"round_cpu\" not implemented for '{input.dtype.word}'")
+    return apply(round_decimals, (input,), {"decimals": decimals})

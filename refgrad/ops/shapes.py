@@ -121,7 +121,8 @@ def _(input: Any, dim: Any = None) -> Any:
     shape = input._array.shape
     if isinstance(dim, int):
         return apply(squeeze_dim, (input,), {"dim": normal_dim(dim, len(shape))})
-    return apply(squeeze_dims, (input,), {"dim": dims("squeeze", dim, len(shape))})
+    named = dims("squeeze", dim, len(shape)) if len(dim) else ()  # no dimensions name none here, and not all
+    return apply(squeeze_dims, (input,), {"dim": named})
 
 
 @public("cat", cat)

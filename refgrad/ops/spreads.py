@@ -10,7 +10,8 @@ import numpy as np
 
 from refgrad.dtypes import Array
 from refgrad.op import Facts, op
-from refgrad.ops.arithmetic import where
+from refgrad.ops.arithmetic import pow_scalar, where
+from refgrad.ops.constants import zeros_like
 from refgrad.ops.extremes import shared
 from refgrad.ops.reductions import count, mean_dim, sum_dim
 from refgrad.ops.shaping import Shape, restore
@@ -74,12 +75,19 @@ def signed(g: Any, x: Any) -> Any:
 def norm_backward(g: Any, x: Any, y: Any, ord: float, dim: Shape) -> Any:
     """The cotangent through a norm. At its tip, where it is 0, the subgradient of least norm: 0."""
     whole = restore(g, x.shape, dim)
+    if ord == 0:
+        return zeros_like(x)
     if ord == 1:
         return signed(whole, x)
-    if ord == inf:
+    if ord in (inf, -inf):
         return signed(shared(g, signed(x, x), y, dim), x)
     top = restore(y, x.shape, dim)
-    return where(top == 0, 0.0, whole * (x / top))
+    if ord == 2:
+        return where(top == 0, 0.0, whole * (x / top))
+    scale = where(top == 0, 0.0, whole / pow_scalar(top, exponent=ord - 1))
+    if ord < 2:  # an element 0 has no slope, or an infinite one, of which PyTorch takes 0
+        return signed(pow_scalar(signed(x, x), exponent=ord - 1), x) * scale
+    return x * pow_scalar(signed(x, x), exponent=ord - 2) * scale
 
 
 @op(
@@ -88,9 +96,13 @@ def norm_backward(g: Any, x: Any, y: Any, ord: float, dim: Shape) -> Any:
     node="LinalgVectorNormBackward0",
 )
 def vector_norm(x: Array, *, ord: float = 2, dim: Shape, keepdim: bool = False) -> Any:
-    """The 1-norm, the 2-norm or the infinity norm."""
+    """The norm of any order; of order 0, the number of elements that are not 0."""
+    if ord == 0:
+        return np.sum(x != 0, axis=dim, keepdims=keepdim, dtype=x.dtype)
     if ord == 1:
         return np.sum(np.abs(x), axis=dim, keepdims=keepdim)
-    if ord == inf:
-        return np.max(np.abs(x), axis=dim, keepdims=keepdim)
-    return np.sqrt(np.sum(x * x, axis=dim, keepdims=keepdim))
+    if ord in (inf, -inf):
+        return (np.max if ord > 0 else np.min)(np.abs(x), axis=dim, keepdims=keepdim)
+    if ord == 2:
+        return np.sqrt(np.sum(x * x, axis=dim, keepdims=keepdim))
+    return np.power(np.sum(np.power(np.abs(x), ord), axis=dim, keepdims=keepdim), 1 / ord)

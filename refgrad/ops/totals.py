@@ -85,7 +85,7 @@ def spread_settings(
 
 @public("linalg.vector_norm", vector_norm, method=False)
 def _(x: Any, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Any:
-    """The norm of all elements, or of those along `dim`: ord 1, 2 or inf; NotImplementedError for another."""
+    """The norm of order `ord` of all elements, or of those along `dim`; of order 0, how many are not 0."""
     check_tensor("linalg_vector_norm", x, "x")
     if dtype is not None:
         x = FUNCTIONS["to"](x, dtype)
@@ -93,12 +93,12 @@ def _(x: Any, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: 
         raise RuntimeError(
             f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {x.dtype.word}"
         )
-    if ord not in (1, 2, inf):
-        raise NotImplementedError(f"linalg.vector_norm: refgrad has ord 1, 2 and inf, not {ord}")
+    if not isinstance(ord, bool | int | float):
+        raise wrong_type("linalg_vector_norm", "ord", 2, ord, "Number")
     over = dims("linalg_vector_norm", dim, x._array.ndim)
-    if ord == inf and any(not x._array.shape[d] for d in over if x._array.ndim):
+    if (ord < 0 or ord == inf) and any(not x._array.shape[d] for d in over if x._array.ndim):
         raise RuntimeError(
-            "linalg.vector_norm cannot compute the inf norm on an empty tensor because the operation does "
+            f"linalg.vector_norm cannot compute the {ord:g} norm on an empty tensor because the operation does "
             "not have an identity"
         )
     return apply(vector_norm, (x,), {"ord": ord, "dim": over, "keepdim": keepdim})

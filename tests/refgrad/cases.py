@@ -33,6 +33,8 @@ CASES: dict[str, list[tuple[str, dict[str, tuple[int, ...]]]]] = {
         ("a / 2", {"a": (3,)}),
         ("2 / a", {"a": (3,)}),
         ("a / b", {"a": (3,), "b": ()}),
+        ("torch.div(a, b, rounding_mode='trunc')", {"a": (2, 3), "b": (3,)}),
+        ("torch.div(-a, b, rounding_mode='floor')", {"a": (2, 3), "b": (3,)}),
     ],
     "pow": [
         ("a ** b", {"a": (2, 3), "b": (3,)}),
@@ -159,6 +161,8 @@ CASES: dict[str, list[tuple[str, dict[str, tuple[int, ...]]]]] = {
     "round": [
         ("(a - 1).round()", {"a": (2, 3)}),
         ("torch.round(a) * a", {"a": (3,)}),
+        ("torch.round(a, decimals=1) * a", {"a": (3,)}),
+        ("(100 * a).round(decimals=-1)", {"a": (3,)}),
     ],
     "maximum": [
         ("torch.maximum(a, b)", {"a": (2, 3), "b": (3,)}),
@@ -179,6 +183,7 @@ CASES: dict[str, list[tuple[str, dict[str, tuple[int, ...]]]]] = {
         ("torch.clamp(a, min=1)", {"a": (2, 3)}),
         ("a.clamp(max=1.0)", {"a": ()}),
         ("a.clamp(2.0, 1.0)", {"a": (2, 3)}),
+        ("a.clamp(b, 1.5 * b)", {"a": (2, 3), "b": (3,)}),
     ],
     "nn.functional.softplus": [
         ("torch.nn.functional.softplus(a - 1)", {"a": (2, 3)}),
@@ -188,6 +193,7 @@ CASES: dict[str, list[tuple[str, dict[str, tuple[int, ...]]]]] = {
     "nn.functional.gelu": [
         ("torch.nn.functional.gelu(a - 1)", {"a": (2, 3)}),
         ("torch.nn.functional.gelu(a)", {"a": ()}),
+        ("torch.nn.functional.gelu(a - 1, approximate='tanh')", {"a": (2, 3)}),
     ],
     "nn.functional.silu": [
         ("torch.nn.functional.silu(a - 1)", {"a": (2, 3)}),
@@ -368,6 +374,11 @@ CASES: dict[str, list[tuple[str, dict[str, tuple[int, ...]]]]] = {
         ("torch.linalg.vector_norm(torch.cat([a, -a]), float('inf'), dim=0)", {"a": (2, 3)}),
         ("torch.linalg.vector_norm(a - 1, dim=0, keepdim=True)", {"a": (2, 3)}),
         ("torch.linalg.vector_norm(a)", {"a": ()}),
+        ("torch.linalg.vector_norm(a - 1, 3, dim=1)", {"a": (2, 3)}),
+        ("torch.linalg.vector_norm(a - 1, 1.5, dim=0, keepdim=True)", {"a": (2, 3)}),
+        ("torch.linalg.vector_norm(a - 1, 0.5)", {"a": (2, 3)}),
+        ("torch.linalg.vector_norm(a - 1, -2, dim=(1,))", {"a": (2, 3)}),
+        ("torch.linalg.vector_norm(torch.cat([a, -a]), -float('inf'), dim=0)", {"a": (2, 3)}),
         ("a.norm()", {"a": (2, 3)}),
         ("a.norm(1, dim=-1)", {"a": (2, 3)}),
     ],
@@ -412,6 +423,7 @@ CASES: dict[str, list[tuple[str, dict[str, tuple[int, ...]]]]] = {
         ("a.squeeze(-2)", {"a": (2, 1, 3)}),
         ("a.squeeze(0)", {"a": (2, 1, 3)}),
         ("torch.squeeze(a, dim=(0, 1))", {"a": (2, 1, 3)}),
+        ("a.squeeze(())", {"a": (2, 1, 3)}),
     ],
     "stack": [
         ("torch.stack([a, b, a])", {"a": (2, 3), "b": (2, 3)}),
@@ -469,6 +481,9 @@ CASES: dict[str, list[tuple[str, dict[str, tuple[int, ...]]]]] = {
     "einsum": [
         ("torch.einsum('ij,jk->ik', a, b)", {"a": (2, 3), "b": (3, 2)}),
         ("torch.einsum('ij,jk', a, b)", {"a": (2, 3), "b": (3, 2)}),
+        ("torch.einsum('i...->...', a)", {"a": (3, 3)}),
+        ("torch.einsum('...ik,...j->ij', a, b)", {"a": (1, 2, 3), "b": (3,)}),
+        ("torch.einsum('...ij,...jk', a, b)", {"a": (2, 1, 3, 4), "b": (5, 4, 2)}),
         ("torch.einsum('ij,kj->ki', a, b)", {"a": (2, 3), "b": (4, 3)}),
         ("torch.einsum('ij,ij->i', a, b)", {"a": (2, 3), "b": (2, 3)}),
         ("torch.einsum('ij,ij->', a, b)", {"a": (2, 3), "b": (2, 3)}),

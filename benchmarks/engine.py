@@ -1,6 +1,6 @@
 """How long forward and backward take: refgrad beside PyTorch, HIPS autograd, mygrad and NumPy written by hand.
 
-    python benchmarks/engine.py [--rounds 30] [--only small]
+    python -m benchmarks.engine [--rounds 30] [--only small]
 
 Every library runs the same function on the same float64 numbers, in one process and on one thread. A round times each
 of them once, in an order that changes, and the ratios are medians over the rounds of what was timed side by side.

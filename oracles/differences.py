@@ -151,7 +151,8 @@ def _along(
     for arrays in answers:
         if any(a is not None and a.shape != w.shape for a, w in zip(arrays, weights, strict=True)):
             return None
-        terms = [w * a for a, w in zip(arrays, weights, strict=True) if a is not None]
+        with np.errstate(all="ignore"):  # a sum that is not finite is given up below
+            terms = [w * a for a, w in zip(arrays, weights, strict=True) if a is not None]
         hidden = UNSEEN / NOISE * sum(float(np.sum(np.abs(w))) for w in weights)
         sums.append(
             (sum(float(np.sum(t)) for t in terms), hidden + sum(float(np.sum(np.abs(t))) for t in terms))

@@ -44,6 +44,7 @@ __all__ = [
     "Joint",
     "Op",
     "Zero",
+    "evaluated",
     "op",
     "replaced",
 ]
@@ -278,3 +279,14 @@ def replaced(target: Op, name: str, formula: Formula | Zero | Joint) -> Iterator
         yield
     finally:
         target.rebind(before)
+
+
+@contextmanager
+def evaluated(target: Op, evaluate: Callable[..., Any]) -> Iterator[None]:
+    """Within it `target` computes its value with `evaluate`, which takes the same arguments."""
+    before = target.evaluate, target.direct
+    target.evaluate = target.direct = evaluate
+    try:
+        yield
+    finally:
+        target.evaluate, target.direct = before

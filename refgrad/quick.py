@@ -20,7 +20,7 @@ from refgrad.tensor import Tensor
 
 def quick_unary(op: Op, otherwise: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """A function of one tensor that applies `op`, and leaves whatever is unusual to `otherwise`."""
-    evaluate, made = op.direct, node_class(op)
+    made = node_class(op)
 
     def function(input: Any) -> Any:
         if type(input) is not Tensor or input._nr:
@@ -29,7 +29,7 @@ def quick_unary(op: Op, otherwise: Callable[[Any], Any]) -> Callable[[Any], Any]
         dtype = x.dtype
         if dtype is not F64 and dtype is not F32:
             return otherwise(input)
-        y = evaluate(x)
+        y = op.direct(x)
         if type(y) is not ndarray:
             y = np.asarray(y)
         if mode.enabled:
@@ -56,7 +56,7 @@ def quick_unary(op: Op, otherwise: Callable[[Any], Any]) -> Callable[[Any], Any]
 
 def quick_binary(op: Op, otherwise: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """The same for two tensors of one dtype, or a tensor and a number."""
-    evaluate, made = op.direct, node_class(op)
+    made = node_class(op)
 
     def function(input: Any, other: Any) -> Any:
         if type(input) is not Tensor or input._nr:
@@ -79,7 +79,7 @@ def quick_binary(op: Op, otherwise: Callable[[Any, Any], Any]) -> Callable[[Any,
         if dtype is not F64 and dtype is not F32:
             return otherwise(input, other)
         try:
-            y = evaluate(x, z)
+            y = op.direct(x, z)
         except ValueError:  # shapes that do not broadcast, which the other way has words for
             return otherwise(input, other)
         if type(y) is not ndarray:

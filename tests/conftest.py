@@ -11,6 +11,9 @@ with contextlib.suppress(ImportError):  # the engine's tests run without PyTorch
     import torch
 
     torch.set_num_threads(1)
+    torch.backends.opt_einsum.enabled = (
+        False  # where it is installed, PyTorch contracts in an order of its own
+    )
 
 with contextlib.suppress(ImportError):  # and without Hypothesis
     from hypothesis import settings

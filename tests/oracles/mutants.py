@@ -63,7 +63,7 @@ def evaluation(op: str, wrong: Callable[..., Any]) -> Callable[[], None]:
     """Give an op that only formulas use another evaluation."""
 
     def install() -> None:
-        REGISTRY[op].evaluate = wrong
+        REGISTRY[op].evaluate = REGISTRY[op].direct = wrong
 
     return install
 

@@ -41,14 +41,13 @@ class Answer(msgspec.Struct, frozen=True, tag_field="is", tag="answer", omit_def
 
 def labels(case: Case, part: str) -> list[str]:
     """The names in records of the arrays of one part of an `Answer`, such as "gradient of x"."""
-    inputs = [case.program.inputs[n].name for n in case.program.differentiated]
+    if part == "gradients":
+        return [f"gradient of {i.name}" for i in case.program.inputs if i.requires_grad]
+    if part == "seconds":
+        return [f"second-order gradient of {i.name}" for i in case.program.inputs if i.requires_grad]
     outputs = range(len(case.program.outputs))
     if part == "outputs":
         return [f"output {k}" for k in outputs]
-    if part == "gradients":
-        return [f"gradient of {name}" for name in inputs]
-    if part == "seconds":
-        return [f"second-order gradient of {name}" for name in inputs]
     return [
         f"gradient of the cotangent {k}" if len(outputs) > 1 else "gradient of the cotangent" for k in outputs
     ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+from functools import lru_cache
 from typing import Any
 
 import ml_dtypes
@@ -29,7 +30,10 @@ DTYPES: dict[str, np.dtype[Any]] = {
     "complex64": np.dtype("complex64"),
     "complex128": np.dtype("complex128"),
 }
+NAMES = {dtype: name for name, dtype in DTYPES.items()}
 SHOWN = 64
+KEPT = 1 << 12
+"""Arrays up to this many characters are decoded once for all the judges that look at them one after the other."""
 
 
 class ArrayError(ValueError):
@@ -54,17 +58,24 @@ class Array(msgspec.Struct, frozen=True):
         Raises:
             ArrayError: its dtype is none of `DTYPES`.
         """
-        name = values.dtype.name
+        array = cls.packed(values)
+        shown = ", ".join(map(spell, values.reshape(-1)[:SHOWN].tolist()))
+        more = ", ..." if values.size > SHOWN else ""
+        return cls(array.dtype, array.shape, array.data, f"[{shown}{more}]")
+
+    @classmethod
+    def packed(cls, values: np.ndarray[Any, Any]) -> Array:
+        """The same without decimals, for what no person will read.
+
+        Raises:
+            ArrayError: its dtype is none of `DTYPES`.
+        """
+        name = dtype_name(values.dtype)
         if name not in DTYPES:
             raise ArrayError(f"dtype {name} cannot be recorded; expected one of {', '.join(DTYPES)}")
-        flat = np.ascontiguousarray(values).reshape(values.shape)
-        little = (
-            flat.astype(flat.dtype.newbyteorder("<"), copy=False) if flat.dtype.byteorder == ">" else flat
-        )
-        shown = ", ".join(spell(v) for v in flat.reshape(-1)[:SHOWN].tolist())
-        more = ", ..." if flat.size > SHOWN else ""
-        data = base64.b64encode(little.tobytes()).decode("ascii")
-        return cls(name, tuple(flat.shape), data, f"[{shown}{more}]")
+        if values.dtype.byteorder == ">":
+            values = values.astype(values.dtype.newbyteorder("<"))
+        return cls(name, values.shape, binascii.b2a_base64(values.tobytes(), newline=False).decode("ascii"))
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """A new, writable, row-major array.
@@ -72,16 +83,33 @@ class Array(msgspec.Struct, frozen=True):
         Raises:
             ArrayError: the dtype is unknown, or data and shape disagree.
         """
-        if self.dtype not in DTYPES:
-            raise ArrayError(f"dtype {self.dtype!r} is unknown; expected one of {', '.join(DTYPES)}")
-        dtype = DTYPES[self.dtype]
-        try:
-            raw = base64.b64decode(self.data, validate=True)
-        except binascii.Error as error:
-            raise ArrayError(f"array data is not base64: {error}") from error
-        if any(n < 0 for n in self.shape) or len(raw) != math.prod(self.shape) * dtype.itemsize:
-            raise ArrayError(f"{len(raw)} bytes do not fill shape {self.shape} of {self.dtype}")
-        return np.frombuffer(raw, dtype=dtype).reshape(self.shape).copy()
+        return self.seen().copy()
+
+    def seen(self) -> np.ndarray[Any, Any]:
+        """The same array for reading only: everyone who looks is given the one."""
+        decoded = _kept if len(self.data) <= KEPT else _decoded
+        return decoded(self.dtype, self.shape, self.data)
+
+
+def _decoded(name: str, shape: tuple[int, ...], data: str) -> np.ndarray[Any, Any]:
+    if name not in DTYPES:
+        raise ArrayError(f"dtype {name!r} is unknown; expected one of {', '.join(DTYPES)}")
+    dtype = DTYPES[name]
+    try:
+        raw = base64.b64decode(data, validate=True)
+    except binascii.Error as error:
+        raise ArrayError(f"array data is not base64: {error}") from error
+    if any(n < 0 for n in shape) or len(raw) != math.prod(shape) * dtype.itemsize:
+        raise ArrayError(f"{len(raw)} bytes do not fill shape {shape} of {name}")
+    return np.frombuffer(raw, dtype=dtype).reshape(shape)
+
+
+_kept = lru_cache(maxsize=256)(_decoded)
+
+
+def dtype_name(dtype: np.dtype[Any]) -> str:
+    """NumPy's name of a dtype, which NumPy spells anew every time it is asked."""
+    return NAMES.get(dtype) or dtype.name
 
 
 def spell(value: Any) -> str:

@@ -128,7 +128,7 @@ def _alone(case: Case) -> Sequence[tuple[int, Case | None]]:
         algebra = Truth(1)
         values: list[Any] = []
         for spec, array in zip(case.program.inputs, case.inputs, strict=True):
-            numbers = array.numpy()
+            numbers = array.seen()
             if spec.requires_grad:
                 cells = np.empty(numbers.shape, dtype=object)
                 for place in np.ndindex(numbers.shape):

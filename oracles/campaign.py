@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import gc
 import signal
 import threading
 import time
@@ -151,6 +152,7 @@ _worker: dict[str, Any] = {}
 def _start_worker(plan: Plan) -> None:
     """Run once in each process of the pool: Ctrl-C is the parent's business, and the bench is this process's own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.freeze()  # what has been imported lives as long as the process
     stack = ExitStack()
     _worker.update(plan=plan, bench=stack.enter_context(bench_of(plan)), known=set(), stack=stack)
 
@@ -170,6 +172,8 @@ class _Pool:
         self.stop = stop
         self.workers = plan.jobs
         self.executor = ProcessPoolExecutor(plan.jobs, get_context("spawn"), _start_worker, (plan,))
+        for _ in range(plan.jobs):
+            self.executor.submit(gc.collect)  # they start now, while known failures are judged here
 
     def searched(self, pieces: list[Unit]) -> Iterator[tuple[Unit, Searched]]:
         """Results in the order of the pieces. Few are submitted ahead, so that a finding need not wait for all."""

@@ -28,6 +28,10 @@ NOISE = 1e-14
 """The rounding error of one evaluation, as a part of the magnitudes that it sums."""
 UNSEEN = 1e-15
 """The same for what an evaluation hides, as 1 - tanh(x)**2 hides a 1: no finer steps are believed."""
+SETTLED = 1e-9
+"""An estimate this good, as a part of the terms it sums, that agrees needs no finer steps."""
+FEW = 4
+"""So many of the steps are tried first."""
 MARGIN = 32.0
 """How many estimated errors a gradient may be off: the estimate is the size of the last correction, not a bound."""
 
@@ -45,28 +49,30 @@ def estimate(plus: Sequence[float], minus: Sequence[float], middle: float, noise
     """Extrapolate central differences over `STEPS`.
 
     Args:
-        plus: the function at x + h w for each step h.
+        plus: the function at x + h w for each step h, or for the first few of them.
         minus: the function at x - h w.
         middle: the function at x.
         noise: the rounding error of one evaluation; more is believed where the finest steps scatter more.
     """
     table: list[list[float]] = []
-    for k, h in enumerate(STEPS):
+    steps = STEPS[: len(plus)]
+    for k, h in enumerate(steps):
         row = [(plus[k] - minus[k]) / (2 * h)]
         for j in range(1, k + 1):
             row.append(row[-1] + (row[-1] - table[-1][j - 1]) / (4.0**j - 1))
         table.append(row)
     noise = max(
-        noise, *(abs(table[k][2] - table[k - 1][2]) * STEPS[k] for k in range(len(STEPS) - 3, len(STEPS)))
+        noise,
+        *(abs(table[k][2] - table[k - 1][2]) * STEPS[k] for k in range(max(3, len(table) - 3), len(table))),
     )
     best, error = float("nan"), float("inf")
-    for above, row, h in zip(table, table[1:], STEPS[1:], strict=False):
+    for above, row, h in zip(table, table[1:], steps[1:], strict=False):
         for j in range(1, len(row)):
             change = max(abs(row[j] - row[j - 1]), abs(row[j] - above[j - 1])) + noise / h
             if change < error:
                 best, error = row[j], change
-    sides = [(p - middle) / h - (middle - m) / h for p, m, h in zip(plus, minus, STEPS, strict=True)]
-    kink = abs(sides[-1]) > 0.2 * abs(sides[0]) and abs(sides[-1]) > MARGIN * (error + noise / STEPS[-1])
+    sides = [(p - middle) / h - (middle - m) / h for p, m, h in zip(plus, minus, steps, strict=True)]
+    kink = abs(sides[-1]) > 0.2 * abs(sides[0]) and abs(sides[-1]) > MARGIN * (error + noise / steps[-1])
     return Estimate(best, error, kink)
 
 
@@ -77,24 +83,35 @@ def judge_by_differences(case: Case, answer: Answer, remote: Remote) -> Verdict:
             "differences", "cannot tell", f"{case.dtype} forward values are too coarse to difference"
         )
     rng = np.random.default_rng(int(case.id[:8], 16))
-    point = [a.numpy() for a in case.inputs]
+    point = [a.seen() for a in case.inputs]
     directions = [
         _direction(a, rng) for a, i in zip(point, case.program.inputs, strict=True) if i.requires_grad
     ]
     claimed_parts = answer.seconds if case.order == 2 else answer.gradients
     claimed, size = 0.0, 0.0
     for part, w in zip(claimed_parts, directions, strict=True):
-        g = np.zeros(w.shape) if part is None else part.numpy()
+        g = np.zeros(w.shape) if part is None else part.seen()
         if g.shape != w.shape or not np.all(np.isfinite(g)):
             return Verdict("differences", "cannot tell", "the gradient has another shape or is not finite")
         claimed += float(np.sum(g * w))
         size += float(np.sum(np.abs(g * w)))
-    sums = _along(case, point, directions, remote)
-    if sums is None:
-        return Verdict("differences", "cannot tell", "the forward function has no finite value nearby")
-    values = [value for value, _ in sums]
-    found = estimate(values[1::2], values[2::2], values[0], NOISE * max(size for _, size in sums))
+    sums: list[tuple[float, float]] = []
+    for steps in (STEPS[:FEW], STEPS[FEW:]):
+        more = _along(case, _points(case, point, directions, steps, middle=not sums), remote)
+        if more is None:
+            return Verdict("differences", "cannot tell", "the forward function has no finite value nearby")
+        sums += more
+        values = [value for value, _ in sums]
+        found = estimate(values[1::2], values[2::2], values[0], NOISE * max(size for _, size in sums))
+        if _settled(found, claimed, size):
+            break
     return _verdict(found, claimed, size)
+
+
+def _settled(found: Estimate, claimed: float, size: float) -> bool:
+    """Whether a gradient agrees with so good an estimate that finer steps would say the same."""
+    good = not found.kink and found.error <= SETTLED * max(abs(found.value), CANCELS * size)
+    return good and abs(found.value - claimed) <= MARGIN * found.error
 
 
 def _verdict(found: Estimate, claimed: float, size: float) -> Verdict:
@@ -124,12 +141,16 @@ def _direction(array: FloatArray, rng: np.random.Generator) -> FloatArray:
     )
 
 
-def _along(
-    case: Case, point: Sequence[FloatArray], directions: Sequence[FloatArray], remote: Remote
-) -> list[tuple[float, float]] | None:
-    """The scalar that is differentiated, at the point and on both sides of it for each step, with its magnitude."""
-    points = [list(point)]
-    for h in STEPS:
+def _points(
+    case: Case,
+    point: Sequence[FloatArray],
+    directions: Sequence[FloatArray],
+    steps: Sequence[float],
+    middle: bool,
+) -> list[list[FloatArray]]:
+    """The point itself (`middle`), and on both sides of it those at each step."""
+    points = [list(point)] if middle else []
+    for h in steps:
         for side in (h, -h):
             rest = iter(directions)
             points.append(
@@ -138,23 +159,30 @@ def _along(
                     for a, i in zip(point, case.program.inputs, strict=True)
                 ]
             )
+    return points
+
+
+def _along(
+    case: Case, points: Sequence[Sequence[FloatArray]], remote: Remote
+) -> list[tuple[float, float]] | None:
+    """The scalar that is differentiated, at each point, with its magnitude."""
     answers: Any
     if case.order == 1:
         answers = remote.values(case.program, case.dtype, points)
-        weights = [c.numpy() for c in case.cotangents]
+        weights = [c.seen() for c in case.cotangents]
     else:
         answers = remote.gradients(case, points)
-        weights = [s.numpy() for s in case.seconds]
+        weights = [s.seen() for s in case.seconds]
     if not isinstance(answers, list):
         return None
+    hidden = UNSEEN / NOISE * sum(float(np.abs(w).sum()) for w in weights)
     sums = []
     for arrays in answers:
         if any(a is not None and a.shape != w.shape for a, w in zip(arrays, weights, strict=True)):
             return None
         with np.errstate(all="ignore"):  # a sum that is not finite is given up below
             terms = [w * a for a, w in zip(arrays, weights, strict=True) if a is not None]
-        hidden = UNSEEN / NOISE * sum(float(np.sum(np.abs(w))) for w in weights)
-        sums.append(
-            (sum(float(np.sum(t)) for t in terms), hidden + sum(float(np.sum(np.abs(t))) for t in terms))
-        )
+            sums.append(
+                (sum(float(t.sum()) for t in terms), hidden + sum(float(np.abs(t).sum()) for t in terms))
+            )
     return sums if np.all(np.isfinite(sums)) else None

@@ -75,7 +75,7 @@ def _comparisons(judgement: Judgement) -> tuple[Comparison, ...]:
     named = answer.labelled(judgement.case).items()
     if isinstance(truth, Enclosed):
         return tuple(_comparison(name, got, judgement, others.get(name)) for name, got in named)
-    return tuple(Comparison(name, () if got is None else got.shape, got) for name, got in named)
+    return tuple(Comparison(name, () if got is None else got.shape, _legible(got)) for name, got in named)
 
 
 def _comparison(name: str, got: Array | None, judgement: Judgement, other: Array | None) -> Comparison:
@@ -85,15 +85,20 @@ def _comparison(name: str, got: Array | None, judgement: Judgement, other: Array
     return Comparison(
         argument=name,
         shape=enclosure.shape,
-        got=got,
+        got=_legible(got),
         expected=tuple(decimal(t) for t in enclosure.truth),
         radius=tuple(half_width(t) for t in enclosure.truth),
         budget=tuple(repr(b) for b in enclosure.budget),
         error_ulps=tuple(f"{u:.4g}" for u in compared.ulps) if compared else (),
         error_budgets=tuple(f"{r:.4g}" for r in compared.ratios) if compared else (),
         worst=compared.worst if compared else 0,
-        others={"pytorch": other} if other is not None else {},
+        others={"pytorch": legible} if (legible := _legible(other)) is not None else {},
     )
+
+
+def _legible(array: Array | None) -> Array | None:
+    """An array of an answer with its decimals, which people read here for the first time."""
+    return None if array is None else Array.of(array.seen())
 
 
 def _checks(judgement: Judgement) -> tuple[Check, ...]:

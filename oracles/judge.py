@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -65,20 +66,22 @@ class Bench:
         """An op of the case that has cost too much already, if there is one."""
         return next((s.op for s in case.program.steps if self.lost[s.op] >= PATIENCE), "")
 
-    def judge(self, case: Case, witnesses: bool = True) -> Judgement:
+    def judge(
+        self, case: Case, witnesses: bool = True, truth: Callable[[Case], Enclosed | Unknown] = enclose
+    ) -> Judgement:
         """Every oracle's verdict on a case; without `witnesses`, only those that can accuse: exact and the laws."""
         answer = self.subject.judge(case)
         if isinstance(answer, Hung | Died) and len(case.program.steps) == 1:
             self.lost[case.program.steps[0].op] += 1
         if isinstance(answer, Unsupported):
             return _unsupported(case, answer, witnesses)
-        truth = enclose(case)
+        enclosed = truth(case)
         if isinstance(answer, Errored | Died | Hung):
             peer = self._peer(case) if witnesses else None
-            return _errored(case, answer, truth, peer, self._forward_too(case, answer))
+            return _errored(case, answer, enclosed, peer, self._forward_too(case, answer))
         laws, law_fault, argument, shapes_right = judge_by_laws(case, answer)
-        compared = _compare_all(case, answer, truth) if shapes_right else {}
-        exact = judge_exactly(truth, compared, shapes_right)
+        compared = _compare_all(case, answer, enclosed) if shapes_right else {}
+        exact = judge_exactly(enclosed, compared, shapes_right)
         fault, message = law_fault, laws.reason if law_fault else ""
         if exact.outcome == "differs":
             worst = worst_fault(compared)
@@ -88,9 +91,9 @@ class Bench:
         if witnesses:
             peer = self._peer(case)
             if self.pytorch is not None:
-                verdicts.insert(1, judge_by_peer(answer, peer, truth, case))
+                verdicts.insert(1, judge_by_peer(answer, peer, enclosed, case))
             verdicts.insert(-1, judge_by_differences(case, answer, self.subject))
-        return Judgement(case, answer, truth, tuple(verdicts), fault, argument, message, compared, peer)
+        return Judgement(case, answer, enclosed, tuple(verdicts), fault, argument, message, compared, peer)
 
     def _forward_too(self, case: Case, answer: Errored | Died | Hung) -> bool:
         """Whether the subject cannot even run the program forward."""
@@ -169,7 +172,7 @@ def _compare_all(case: Case, answer: Answer, truth: Enclosed | Unknown) -> dict[
         return {}
     named = answer.labelled(case)
     return {
-        name: compare(enclosure, None if named.get(name) is None else named[name].numpy(), case.dtype)  # type: ignore[union-attr]
+        name: compare(enclosure, None if named.get(name) is None else named[name].seen(), case.dtype)  # type: ignore[union-attr]
         for name, enclosure in truth.arrays.items()
     }
 
@@ -214,8 +217,8 @@ def judge_by_peer(answer: Answer, peer: Answer | None, truth: Enclosed | Unknown
         if given is None:
             continue
         nothing = np.zeros(given.shape)  # no gradient is a gradient of zeros, where values are compared
-        a = nothing if own is None else own.numpy()
-        b = nothing if other is None else other.numpy()
+        a = nothing if own is None else own.seen()
+        b = nothing if other is None else other.seen()
         if a.shape != b.shape:
             return Verdict("pytorch", "differs", f"{name} has shape {a.shape}, PyTorch's has {b.shape}")
         budget = truth.arrays[name].budget if isinstance(truth, Enclosed) else None

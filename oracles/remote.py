@@ -304,7 +304,7 @@ class Remote:
 
 
 def _packed(points: Sequence[Sequence[NDArray]]) -> tuple[tuple[Array, ...], ...]:
-    return tuple(tuple(Array.of(a) for a in point) for point in points)
+    return tuple(tuple(Array.packed(a) for a in point) for point in points)
 
 
 def _unpacked(values: Values) -> list[tuple[NDArray | None, ...]]:

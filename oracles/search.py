@@ -15,15 +15,17 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
 from oracles.blame import Accusation, Kind, accuse, finding_id
-from oracles.generation.faces import faces_of_case
-from oracles.generation.programs import Sample, alone, cases, composed
+from oracles.generation.faces import faces_of_pair
+from oracles.generation.programs import Sample, alone, cases, composed, pairs
 from oracles.judge import Bench, Judgement
 from oracles.program import Case, DType
 from oracles.records import Judged
 from oracles.trim import single_elements
+from oracles.truth import Enclosed, Truths, Unknown
 
 POINTS = 2
-"""Points judged for each drawn program."""
+"""Points judged for each drawn program. Measured, 3 or 4 give 9 or 12 % more cases in the same time, and 27 or 44 %
+fewer programs."""
 SHRINKING_SECONDS = 20.0
 SIMPLER_EXAMPLES = 150
 ACCUSATIONS = 12
@@ -75,25 +77,31 @@ def search(unit: Unit, subject: str, bench: Bench, known: set[str], stopped: Cal
     traced = 0
 
     def look(sample: Sample) -> None:
+        for pair in pairs(sample, unit.dtypes, POINTS):
+            truth = Truths(pair[-1]).at
+            faces = faces_of_pair(*pair)
+            for case in pair:
+                if stopped():
+                    return
+                look_at(case, truth, faces[case.order - 1])
+
+    def look_at(case: Case, truth: Callable[[Case], Enclosed | Unknown], faces: tuple[str, ...]) -> None:
         nonlocal traced
-        for case in cases(sample, unit.dtypes, POINTS):
-            if stopped():
-                return
-            name = case.id
-            if name in known:
-                continue
-            known.add(name)
-            if lost := bench.given_up(case):
-                result.given_up.add(lost)
-                continue
-            judgement = bench.judge(case)
-            finding = ""
-            if judgement.fault and traced < ACCUSATIONS:
-                traced += 1
-                accusation = accuse(bench, judgement)
-                _note(result, accusation)
-                finding = finding_id(subject, accusation.kind)
-            result.judged.append(_record(case, name, judgement, finding))
+        name = case.id
+        if name in known:
+            return
+        known.add(name)
+        if lost := bench.given_up(case):
+            result.given_up.add(lost)
+            return
+        judgement = bench.judge(case, truth=truth)
+        finding = ""
+        if judgement.fault and traced < ACCUSATIONS:
+            traced += 1
+            accusation = accuse(bench, judgement)
+            _note(result, accusation)
+            finding = finding_id(subject, accusation.kind)
+        result.judged.append(_record(case, name, judgement, faces, finding))
 
     try:
         _run(unit.strategy(), look, unit.seed, unit.examples, (Phase.generate,))
@@ -107,7 +115,7 @@ def _note(result: Searched, accusation: Accusation) -> None:
     result.seen[accusation.kind] = result.seen.get(accusation.kind, 0) + 1
 
 
-def _record(case: Case, name: str, judgement: Judgement, finding: str) -> Judged:
+def _record(case: Case, name: str, judgement: Judgement, faces: tuple[str, ...], finding: str) -> Judged:
     return Judged(
         name,
         tuple(s.op for s in case.program.steps),
@@ -115,7 +123,7 @@ def _record(case: Case, name: str, judgement: Judgement, finding: str) -> Judged
         case.order,
         judgement.elements,
         judgement.verdicts,
-        faces_of_case(case),
+        faces,
         finding,
     )
 
@@ -180,7 +188,7 @@ def _shrunk(
 def size(case: Case) -> tuple[int, int, int, int]:
     """How much there is to read in a case: steps, elements, settings and index items, digits."""
     steps = case.program.steps
-    elements = sum(max(1, a.numpy().size) for a in case.inputs)
+    elements = sum(max(1, a.seen().size) for a in case.inputs)
     odd = sum(len(s.settings) + len(s.index) for s in steps)
     odd += sum(i.layout != "contiguous" for i in case.program.inputs)
     return len(steps), elements, odd, sum(len(a.text) for a in (*case.inputs, *case.cotangents))

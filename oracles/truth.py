@@ -11,6 +11,7 @@ import contextlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -79,42 +80,70 @@ def working_bits(bits: int) -> Iterator[None]:
 
 def enclose(case: Case) -> Enclosed | Unknown:
     """Enclose the true answer to a case and derive its budget."""
-    try:
+    return Truths(case).at(case)
+
+
+class Truths:
+    """The truth of a case and, if it is of order 2, of the same case at order 1, on the way to which it lies."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self._balls: dict[int, _Balls] = {}
+
+    def at(self, case: Case) -> Enclosed | Unknown:
+        """The truth of a case that is this one, or this one at a lower order."""
+        try:
+            budgeted = [m.at(case.order) for m in self._models]
+        except Overflow as error:
+            return Unknown(str(error))
+        except NoMeaning as error:
+            return Unknown(str(error), unsupported=True)
+        model = budgeted[0]
+        if model.touched > MANY_KINKS:
+            return Unknown(f"rounding may decide {model.touched} kinks either way")
+        bits = START_BITS
+        while bits <= MOST_BITS:
+            with working_bits(bits):
+                balls = self._truth(bits)
+                truth = balls.answers[case.order]
+                if not all(b.is_finite() for b in _flat(truth)):
+                    if bits == START_BITS:
+                        bits *= 4
+                        continue
+                    return Unknown("the derivative does not exist here: outside the domain, or at its edge")
+                budget = _budgets(case, budgeted, truth, free=model.touched > 0 or balls.kinks > 0)
+                if budget is None:
+                    return Unknown(
+                        "the error model and the truth disagree: a defect of this oracle, please report it"
+                    )
+                if _narrow(truth, budget):
+                    hull = self._wide.at(case.order).answer if model.touched else None
+                    return _enclosed(truth, budget, hull, bits, balls.kinks)
+            bits *= 2
+        return Unknown(f"not decided with {MOST_BITS} bits")
+
+    def _truth(self, bits: int) -> _Balls:
+        if bits not in self._balls:
+            self._balls[bits] = _truth(self.case)
+        return self._balls[bits]
+
+    @cached_property
+    def _models(self) -> list[_Model]:
+        """One for each variant of the forms; the first must exist, a later one excuses nothing where it overflows."""
         with working_bits(START_BITS):
-            models = _models(case)
-    except Overflow as error:
-        return Unknown(str(error))
-    except NoMeaning as error:
-        return Unknown(str(error), unsupported=True)
-    model = models[0]
-    if model.touched > MANY_KINKS:
-        return Unknown(f"rounding may decide {model.touched} kinks either way")
-    bits = START_BITS
-    while bits <= MOST_BITS:
-        with working_bits(bits):
-            truth, kinks = _truth(case)
-            if not all(b.is_finite() for b in _flat(truth)):
-                if bits == START_BITS:
-                    bits *= 4
-                    continue
-                return Unknown("the derivative does not exist here: outside the domain, or at its edge")
-            budget = _budgets(models, truth, free=model.touched > 0 or kinks > 0)
-            if budget is None:
-                return Unknown(
-                    "the error model and the truth disagree: a defect of this oracle, please report it"
-                )
-            if _narrow(truth, budget):
-                return _enclosed(case, truth, budget, _hull(case) if model.touched else None, bits, kinks)
-        bits *= 2
-    return Unknown(f"not decided with {MOST_BITS} bits")
+            count = variants(step.op for step in self.case.program.steps)
+            return [_Model(self.case, variant=v) for v in range(count)]
+
+    @cached_property
+    def _wide(self) -> _Model:
+        """The model that takes every branch which rounding may take."""
+        with working_bits(START_BITS):
+            return _Model(self.case, wide=True)
 
 
-def _models(case: Case) -> list[_Model]:
-    """The case in each variant of the forms; the first must exist, a later one excuses nothing where it overflows."""
-    return [_Model(case, variant=v) for v in range(variants(step.op for step in case.program.steps))]
-
-
-def _budgets(models: list[_Model], truth: Answerlike, free: bool) -> dict[str, list[float]] | None:
+def _budgets(
+    case: Case, models: list[_Swept], truth: Answerlike, free: bool
+) -> dict[str, list[float]] | None:
     """Per element, what a sound implementation may be off by, whichever forms it uses; None if a model disagrees.
 
     Several ops with several forms may be mixed freely; to first order the mixture's error is under the models' sum.
@@ -122,15 +151,10 @@ def _budgets(models: list[_Model], truth: Answerlike, free: bool) -> dict[str, l
     found = [m.budgets(truth, free) for m in models]
     if any(f is None for f in found):
         return None
-    steps = [s.op for s in models[0].case.program.steps]
+    steps = [s.op for s in case.program.steps]
     together = sum if sum(variants([op]) > 1 for op in steps) > 1 else max
     rows = {name: [f[name] for f in found if f is not None] for name in truth}
     return {name: [together(column) for column in zip(*row, strict=True)] for name, row in rows.items()}
-
-
-def _hull(case: Case) -> Answerlike:
-    with working_bits(START_BITS):
-        return _Model(case, wide=True).answer
 
 
 Answerlike = dict[str, tuple[tuple[int, ...], list[Any]]]
@@ -151,7 +175,6 @@ def _narrow(truth: Answerlike, budget: dict[str, list[float]]) -> bool:
 
 
 def _enclosed(
-    case: Case,
     truth: Answerlike,
     budget: dict[str, list[float]],
     hull: Answerlike | None,
@@ -166,7 +189,7 @@ def _enclosed(
 
 
 def _numbers(array: Any) -> np.ndarray[Any, Any]:
-    values = array.numpy()
+    values = array.seen()
     floating = values.dtype.kind == "f" or values.dtype.name == "bfloat16"
     return np.asarray(values, dtype=np.float64) if floating else values
 
@@ -193,8 +216,16 @@ def _leaves(
     return values, leaves
 
 
-def _truth(case: Case) -> tuple[Answerlike, int]:
-    """The answer in balls of the working precision, and how many kinks the program stands on."""
+@dataclass(frozen=True)
+class _Balls:
+    """The true answers to a case, by order, in balls of one precision, and how many kinks the program stands on."""
+
+    answers: dict[int, Answerlike]
+    kinks: int
+
+
+def _truth(case: Case) -> _Balls:
+    """The case's answers, at its order and below it."""
     algebra = Truth(case.order)
     weights = [_numbers(w) for w in case.seconds]
     values, leaves = _leaves(case, algebra, weights)
@@ -208,48 +239,99 @@ def _truth(case: Case) -> tuple[Answerlike, int]:
         answer[name] = (out.shape, [n.value for n in out.flat])
     for name, leaf in zip(labels(case, "gradients"), leaves, strict=True):
         answer[name] = (leaf.shape, [_or_zero(n.adjoint) for n in leaf.flat])
+    answers = {1: answer}
     if case.order == 2:
+        answer = dict(answer)
         for name, leaf in zip(labels(case, "seconds"), leaves, strict=True):
             answer[name] = (leaf.shape, [n.adjoint_tangent for n in leaf.flat])
         for name, out in zip(labels(case, "second_cotangents"), outputs, strict=True):
             answer[name] = (out.shape, [n.tangent for n in out.flat])
-    return answer, algebra.at_kink
+        answers[2] = answer
+    return _Balls(answers, algebra.at_kink)
 
 
 def _or_zero(ball: arb | None) -> arb:
     return arb(0) if ball is None else ball
 
 
+@dataclass(frozen=True)
+class _Swept:
+    """A sound implementation's answer of one order, as balls, with the decisions that rounding may take either way."""
+
+    answer: Answerlike
+    touched: int
+
+    def budgets(self, truth: Answerlike, free: bool) -> dict[str, list[float]] | None:
+        """How far from the truth each ball reaches. None if one misses its truth, which only kinks excuse (`free`)."""
+        found: dict[str, list[float]] = {}
+        for name, (_, balls) in truth.items():
+            row = []
+            for exact, model in zip(balls, self.answer[name][1], strict=True):
+                if not model.is_finite():
+                    row.append(0.0)
+                    continue
+                if not free and not model.overlaps(exact):
+                    return None
+                row.append(_above(model.rad() if free else abs(model - exact.mid())))
+            found[name] = row
+        return found
+
+
 class _Model:
-    """A sound implementation's answer to a case, as balls, with the decisions that rounding may take either way."""
+    """A sound implementation on a case: one sweep for order 1 and, if the case asks for it, another for order 2."""
 
     def __init__(self, case: Case, wide: bool = False, variant: int = 0) -> None:
         self.case = case
         self.mixed = len({i.dtype for i in case.program.inputs if i.requires_grad}) > 1
-        algebra = Rounding(precision(case.dtype), BLOCKS, wide, variant)
-        values, leaves = _leaves(case, algebra, ())
-        known = evaluate(case.program, algebra, values)
-        outputs: list[Objects] = [known[n] for n in case.program.outputs]
-        self.answer = self._sweeps(algebra, leaves, outputs)
-        self.touched = algebra.touched
+        self.algebra = Rounding(precision(case.dtype), BLOCKS, wide, variant)
+        values, self.leaves = _leaves(case, self.algebra, ())
+        known = evaluate(case.program, self.algebra, values)
+        self.outputs: list[Objects] = [known[n] for n in case.program.outputs]
+        self._orders: dict[int, _Swept | Overflow] = {1: self._first()}
+        if case.order == 2:
+            try:
+                self._orders[2] = self._second()
+            except Overflow as error:
+                self._orders[2] = error
+        self.algebra.blocks.clear()  # they and the scalars hold each other: a heap for the collector to walk
+        del self.algebra, self.leaves, self.outputs, self.gradients, self.cotangents
 
-    def _sweeps(self, algebra: Rounding, leaves: list[Objects], outputs: list[Objects]) -> Answerlike:
-        case, second = self.case, self.case.order == 2
+    def at(self, order: int) -> _Swept:
+        """The answer of this order.
+
+        Raises:
+            Overflow: there is no such answer.
+        """
+        found = self._orders[order]
+        if isinstance(found, Overflow):
+            raise found
+        return found
+
+    def _first(self) -> _Swept:
+        case, algebra, outputs = self.case, self.algebra, self.outputs
+        second = case.order == 2
         flat_outputs = [n for out in outputs for n in out.flat]
         numbers = [float(g) for c in case.cotangents for g in _numbers(c).flat]
-        cotangents = [algebra.leaf(g) if second else algebra.constant(g) for g in numbers]
-        flat_leaves = [n for leaf in leaves for n in leaf.flat]
+        self.cotangents = [algebra.leaf(g) if second else algebra.constant(g) for g in numbers]
         algebra.recording = second
-        first = algebra.sweep(flat_outputs, cotangents, flat_leaves)
-        answer = self._part("outputs", outputs, flat_outputs) | self._part("gradients", leaves, first)
-        if second:
-            algebra.recording = False
-            weights = [algebra.constant(float(w)) for s in case.seconds for w in _numbers(s).flat]
-            pairs = [(g, w) for g, w in zip(first, weights, strict=True) if g is not None]
-            again = algebra.sweep([g for g, _ in pairs], [w for _, w in pairs], [*flat_leaves, *cotangents])
-            answer |= self._part("seconds", leaves, again[: len(flat_leaves)])
-            answer |= self._part("second_cotangents", outputs, again[len(flat_leaves) :])
-        return answer
+        leaves = [n for leaf in self.leaves for n in leaf.flat]
+        self.gradients = algebra.sweep(flat_outputs, self.cotangents, leaves)
+        answer = self._part("outputs", outputs, flat_outputs)
+        answer |= self._part("gradients", self.leaves, self.gradients)
+        return _Swept(answer, algebra.touched)
+
+    def _second(self) -> _Swept:
+        case, algebra = self.case, self.algebra
+        algebra.recording = False
+        weights = [algebra.constant(float(w)) for s in case.seconds for w in _numbers(s).flat]
+        pairs = [(g, w) for g, w in zip(self.gradients, weights, strict=True) if g is not None]
+        leaves = [n for leaf in self.leaves for n in leaf.flat]
+        again = algebra.sweep([g for g, _ in pairs], [w for _, w in pairs], [*leaves, *self.cotangents])
+        first = self._orders[1]
+        assert isinstance(first, _Swept)
+        answer = first.answer | self._part("seconds", self.leaves, again[: len(leaves)])
+        answer |= self._part("second_cotangents", self.outputs, again[len(leaves) :])
+        return _Swept(answer, algebra.touched)
 
     def _part(self, part: str, arrays: list[Objects], scalars: Sequence[Rounded | None]) -> Answerlike:
         answer: Answerlike = {}
@@ -266,21 +348,6 @@ class _Model:
         return (
             scalar.arena.make(scalar.ball, CORRECT, (), lambda g, y: ()).ball if self.mixed else scalar.ball
         )
-
-    def budgets(self, truth: Answerlike, free: bool) -> dict[str, list[float]] | None:
-        """How far from the truth each ball reaches. None if one misses its truth, which only kinks excuse (`free`)."""
-        found: dict[str, list[float]] = {}
-        for name, (_, balls) in truth.items():
-            row = []
-            for exact, model in zip(balls, self.answer[name][1], strict=True):
-                if not model.is_finite():
-                    row.append(0.0)
-                    continue
-                if not free and not model.overlaps(exact):
-                    return None
-                row.append(_above(model.rad() if free else abs(model - exact.mid())))
-            found[name] = row
-        return found
 
 
 def _above(ball: arb) -> float:

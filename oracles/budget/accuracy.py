@@ -10,6 +10,7 @@ these functions on x86-64.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import ml_dtypes
 import numpy as np
@@ -66,6 +67,7 @@ class Precision:
     bits: int
 
 
+@cache
 def precision(dtype: str) -> Precision:
     """The precision of a floating dtype, by name ("float32", "bfloat16" ...)."""
     info = ml_dtypes.finfo(dtype) if dtype == "bfloat16" else np.finfo(dtype)

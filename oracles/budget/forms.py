@@ -11,9 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
-import sympy
-
-from oracles.exact.lowering import Derived, lower
+from oracles.exact.lowering import Derived
 
 FORMS: dict[str, tuple[dict[str, str], ...]] = {
     "abs": ({"x": "sign(x)"}, {"x": "x/Abs(x)"}),
@@ -64,11 +62,5 @@ def form(op: str, f: Derived, variant: int) -> Sequence[Callable[..., Any]]:
 
     `variant` chooses among the op's forms; one with fewer has its last.
     """
-    y = sympy.Symbol("y", real=True)
     forms = FORMS.get(op, ({},))
-    listed = forms[min(variant, len(forms) - 1)]
-    slopes = [
-        f.read(listed[name], "y", evaluate=bool(f.fixed)) if name in listed else slope
-        for name, slope in zip(f.names, f.slopes, strict=True)
-    ]
-    return tuple(lower(slope, (y, *f.symbols)) for slope in slopes)
+    return f.forms(forms[min(variant, len(forms) - 1)])

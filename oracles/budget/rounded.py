@@ -188,8 +188,13 @@ class Rounding:
             if not self.variant:
                 raise Overflow("an intermediate value may overflow or reach a pole")
             exact = NOT_FINITE
-        y = Rounded(self, exact, any(p.needs for p in parents))
-        if self.recording and y.needs:
+        needs = False
+        for parent in parents:
+            if parent.needs:
+                needs = True
+                break
+        y = Rounded(self, exact, needs)
+        if needs and self.recording:
             self.blocks.append(Block((y,), parents, pull, joint=False))
         return y
 
@@ -330,14 +335,18 @@ class Rounding:
         for y, g in zip(outputs, cotangents, strict=True):
             arriving.setdefault(y, []).append(g)
         for block in reversed(self.blocks.copy()):
-            given = [arriving.get(y) for y in block.outputs]
-            if not any(given):
-                continue
-            gs = [None if g is None else self.add(g) for g in given]
             if block.joint:
+                given = [arriving.get(y) for y in block.outputs]
+                if not any(given):
+                    continue
+                gs = [None if g is None else self.add(g) for g in given]
                 pulled = block.pull(gs, block.outputs, block.parents)
             else:
-                pulled = block.pull(gs[0], block.outputs[0], *block.parents)
+                (y,) = block.outputs
+                parts = arriving.get(y)
+                if parts is None:
+                    continue
+                pulled = block.pull(parts[0] if len(parts) == 1 else self.add(parts), y, *block.parents)
             for parent, part in zip(block.parents, pulled, strict=True):
                 if part is not None and parent.needs:
                     arriving.setdefault(parent, []).append(part)

@@ -1,22 +1,27 @@
-"""From SymPy's expressions to functions on numbers that answer for themselves: balls, or rounded scalars.
+"""From plain formulas to functions on numbers that answer for themselves: balls, or rounded scalars.
 
-Every function that SymPy may put into a derivative is named in `FUNCTIONS`; one that is missing there is an error when
-an op is derived, never a wrong number. The lowered function asks its argument: `exp(x)` is `x.exp()`, so the same
-expression runs on an Arb ball and on the budget's rounded scalars.
+A formula is data: a number, `["input", 0]`, or an operation and its operands, `["*", ["exp", ["input", 0]], 2]`. SymPy
+writes it (`derivation`), and a file may keep it (`kept`). Every function that SymPy may put into a derivative is named
+in `FUNCTIONS`; one that is missing there is an error when an op is derived, never a wrong number. The lowered function
+asks its argument: `exp(x)` is `x.exp()`, so the same formula runs on an Arb ball and on the budget's rounded scalars.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import cache
-from typing import Any
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
 
-import sympy
 from flint import arb
-from sympy.codegen.cfunctions import log1p
-from sympy.printing.pycode import PythonCodePrinter
 
+from oracles.exact import kept
+
+if TYPE_CHECKING:
+    import sympy
+
+Formula = int | float | list[Any]
 HALF = arb(0.5, 0.5)
 """The ball [0, 1]: every slope between the two sides of a step."""
 
@@ -143,107 +148,71 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "ratio": lambda p, q: arb(p) / q,
     "pi": arb.pi,
 }
-STEPS = {"Heaviside", "sign", "Max", "Min", "Abs", "DiracDelta"}
-"""The functions whose slope, or whose slope's slope, jumps."""
-FLAT = {"floor", "ceiling", "round", "trunc"}
-"""Functions that are constant between their steps: what SymPy leaves as Derivative(floor(x), x) is 0."""
-
-
-class sigmoid(sympy.Function):  # type: ignore[misc]  # noqa: N801 - named as formulas write it
-    """1/(1 + exp(-x)), as a function of its own: forms use it where the quotient would overflow."""
-
-    def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        """The derivative, from the function's value."""
-        return self * (1 - self)
-
-    def _eval_rewrite_as_exp(self, x: sympy.Expr, **hints: Any) -> sympy.Expr:
-        return 1 / (1 + sympy.exp(-x))
-
-
-class reciprocal(sympy.Function):  # type: ignore[misc]  # noqa: N801 - named as formulas write it
-    """1/x, as a function of its own: its slope is the square of its value, which may underflow where 1/x does not."""
-
-    def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        """The derivative, from the function's value."""
-        return -self * self
-
-    def _eval_rewrite_as_exp(self, x: sympy.Expr, **hints: Any) -> sympy.Expr:
-        return 1 / x
-
-
-OWN = {
-    "log1p": log1p,
-    "reciprocal": reciprocal,
-    "round": sympy.Function("round", real=True),
-    "sigmoid": sigmoid,
-    "trunc": sympy.Function("trunc", real=True),
+OPERATIONS: dict[str, Callable[..., Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "**": operator.pow,
+    "neg": operator.neg,
 }
-"""Functions that a meaning may name and that SymPy does not read as such."""
+Body = Callable[[tuple[Any, ...]], Any]
 
 
-class _Printer(PythonCodePrinter):  # type: ignore[misc]
-    """Python source in which every fraction stays exact and every function is one of `FUNCTIONS`."""
+def lowered(formula: Any, inputs: int) -> Callable[..., Any]:
+    """A formula as a function of so many numbers. Nothing of it is ever read as code.
 
-    def _print_Rational(self, expr: sympy.Rational) -> str:  # noqa: N802 - SymPy dispatches on it
-        return f"ratio({expr.p}, {expr.q})"
-
-    _print_Half = _print_Rational
-
-    def _print_Function(self, expr: sympy.Function) -> str:  # noqa: N802 - SymPy dispatches on it
-        name = type(expr).__name__
-        if name not in FUNCTIONS:
-            raise LoweringError(f"{name}(...) has no lowering; add it to oracles/exact/lowering.py")
-        return f"{name}({', '.join(self._print(a) for a in expr.args)})"
-
-    _print_Max = _print_Min = _print_sign = _print_Abs = _print_Heaviside = _print_Function
-    _print_log1p = _print_floor = _print_ceiling = _print_Function
-
-    def _print_Pi(self, expr: sympy.Expr) -> str:  # noqa: N802 - SymPy dispatches on it
-        return "pi()"
-
-    def _print_Derivative(self, expr: sympy.Derivative) -> str:  # noqa: N802 - SymPy dispatches on it
-        name = type(expr.expr).__name__
-        if name not in FLAT:
-            raise LoweringError(f"the derivative of {name}(...) has no lowering")
-        return "0"
-
-    def _print_Piecewise(self, expr: sympy.Piecewise) -> str:  # noqa: N802 - SymPy dispatches on it
-        *branches, (last, _) = expr.args
-        text: str = self._print(last)
-        for value, condition in reversed(branches):
-            text = f"choose({self._print(condition)}, lambda: {self._print(value)}, lambda: {text})"
-        return text
-
-    def _print_Relational(self, expr: sympy.Rel) -> str:  # noqa: N802 - SymPy dispatches on it
-        if not isinstance(expr, sympy.StrictGreaterThan | sympy.StrictLessThan):
-            raise LoweringError(f"{expr} has no lowering: write a meaning's conditions with < and >")
-        return f"above({self._print(expr.gts)}, {self._print(expr.lts)})"
-
-    def _print_Or(self, expr: sympy.Or) -> str:  # noqa: N802 - SymPy dispatches on it
-        return f"either({', '.join(self._print(a) for a in expr.args)})"
-
-    def _print_And(self, expr: sympy.And) -> str:  # noqa: N802 - SymPy dispatches on it
-        return f"both({', '.join(self._print(a) for a in expr.args)})"
-
-    def _print_Pow(self, expr: sympy.Pow, rational: bool = False, sqrt: str = "") -> str:  # noqa: N802 - SymPy dispatches on it
-        if expr.exp is sympy.S.Half:
-            return f"sqrt({self._print(expr.base)})"
-        return f"({self._print(expr.base)})**({self._print(expr.exp)})"
+    Raises:
+        ValueError: it is no formula.
+    """
+    body = _body(formula, inputs)
+    return lambda *xs: body(xs)
 
 
-def lower(expression: sympy.Expr, symbols: tuple[sympy.Symbol, ...]) -> Callable[..., Any]:
-    """A function of the symbols' values, in order.
+def _body(formula: Any, inputs: int) -> Body:
+    match formula:
+        case bool():
+            raise ValueError(f"{formula} is no number")
+        case int() | float() if math.isfinite(formula):
+            return lambda xs: formula
+        case ["input", int(place)] if 0 <= place < inputs:
+            return operator.itemgetter(place)
+        case ["choose", condition, then, otherwise]:
+            return _choice(*(_body(part, inputs) for part in (condition, then, otherwise)))
+        case [str(name), *operands] if name in FUNCTIONS or name in OPERATIONS:
+            return _call(
+                FUNCTIONS.get(name) or OPERATIONS[name], [_body(operand, inputs) for operand in operands]
+            )
+    raise ValueError(f"{formula!r} is no formula of {inputs} numbers")
+
+
+def _choice(condition: Body, then: Body, otherwise: Body) -> Body:
+    """A branch that is not taken is not evaluated: it may have no value."""
+    return lambda xs: choose(condition(xs), lambda: then(xs), lambda: otherwise(xs))
+
+
+def _call(function: Callable[..., Any], operands: list[Body]) -> Body:
+    match operands:
+        case [a]:
+            return lambda xs: function(a(xs))
+        case [a, b]:
+            return lambda xs: function(a(xs), b(xs))
+    return lambda xs: function(*(operand(xs) for operand in operands))
+
+
+def lower(expression: sympy.Expr, symbols: Sequence[sympy.Symbol]) -> Callable[..., Any]:
+    """A SymPy expression as a function of the symbols' values, in order.
 
     Raises:
         LoweringError: the expression has a function that `FUNCTIONS` does not.
     """
-    printer = _Printer({"fully_qualified_modules": False, "user_functions": {}})
-    lowered: Callable[..., Any] = sympy.lambdify(symbols, expression, modules=[FUNCTIONS], printer=printer)
-    return lowered
+    from oracles.exact.derivation import plain
+
+    return lowered(plain(expression, symbols), len(symbols))
 
 
 class Derived:
-    """A scalar function with its derivatives to second order, all lowered. SymPy derives each once per process.
+    """A scalar function with its derivatives to second order, all lowered. SymPy derives each once.
 
     Attributes:
         value: the function of its free names. partials[i]: its derivative by name i. seconds[i][j]: by names i and j.
@@ -252,34 +221,60 @@ class Derived:
     """
 
     def __init__(self, meaning: str, names: tuple[str, ...], fixed: tuple[tuple[str, float], ...]) -> None:
+        self.meaning = meaning
         self.names = names
-        self.symbols = tuple(sympy.Symbol(n, real=True) for n in names)
         self.fixed = fixed
-        expression = self.read(meaning)
-        self.slopes = [sympy.diff(expression, s) for s in self.symbols]
-        self.value = lower(expression, self.symbols)
-        self.partials = tuple(lower(d, self.symbols) for d in self.slopes)
-        self.seconds = tuple(
-            tuple(lower(sympy.diff(d, s), self.symbols) for s in self.symbols) for d in self.slopes
+        kept.once(
+            ["derivatives", meaning, names, fixed],
+            lambda sympys: sympys.derivatives(meaning, names, fixed),
+            self._fill,
         )
-        used = {type(f).__name__ for f in expression.atoms(sympy.Function, sympy.Max, sympy.Abs)}
-        self.stepped = bool(used & STEPS)
-        borders = set().union(*(s.atoms(sympy.Rel) for s in self.slopes))
-        self.edges = tuple(lower(b.gts - b.lts, self.symbols) for b in borders)
 
-    def read(self, text: str, *more: str, evaluate: bool = True) -> sympy.Expr:
+    def _fill(self, data: dict[str, Any]) -> None:
+        count = len(self.names)
+        self.value = lowered(data["value"], count)
+        self.partials = tuple(lowered(d, count) for d in data["partials"])
+        self.seconds = tuple(tuple(lowered(d, count) for d in row) for row in data["seconds"])
+        self.stepped = bool(data["stepped"])
+        self.edges = tuple(lowered(e, count) for e in data["edges"])
+        if not len(self.partials) == len(self.seconds) == count or any(len(r) != count for r in self.seconds):
+            raise ValueError(f"{len(self.partials)} derivatives by {count} names")
+
+    def forms(self, listed: Mapping[str, str]) -> tuple[Callable[..., Any], ...]:
+        """The slopes as functions of (y, *names), in the forms that are listed, else as SymPy writes them."""
+        found: list[Callable[..., Any]] = []
+
+        def fill(data: dict[str, Any]) -> None:
+            found[:] = [lowered(s, 1 + len(self.names)) for s in data["slopes"]]
+            if len(found) != len(self.names):
+                raise ValueError(f"{len(found)} slopes by {len(self.names)} names")
+
+        kept.once(
+            ["slopes", self.meaning, self.names, self.fixed, sorted(listed.items())],
+            lambda sympys: sympys.slopes(self.meaning, self.names, self.fixed, listed),
+            fill,
+        )
+        return tuple(found)
+
+    @cached_property
+    def symbols(self) -> tuple[sympy.Symbol, ...]:
+        """SymPy's symbols for the names."""
+        from oracles.exact.derivation import symbols_of
+
+        return symbols_of(self.names)
+
+    @cached_property
+    def slopes(self) -> list[sympy.Expr]:
+        """SymPy's derivatives by each name."""
+        import sympy
+
+        return [sympy.diff(self.read(self.meaning), s) for s in self.symbols]
+
+    def read(self, text: str, *more: str) -> sympy.Expr:
         """One of the project's own formulas over these names (and `more`), with the fixed numbers put in exactly."""
-        names = dict(zip(self.names, self.symbols, strict=True))
-        names |= {n: sympy.Symbol(n, real=True) for n in (*more, *(k for k, _ in self.fixed))}
-        expression = sympy.sympify(text, locals=OWN | names, evaluate=evaluate)
-        return expression.subs({names[k]: exactly(v) for k, v in self.fixed}) if self.fixed else expression
+        from oracles.exact.derivation import read
 
-
-def exactly(number: float) -> sympy.Expr:
-    """A Python number as the rational that it is."""
-    if isinstance(number, float):
-        return sympy.Rational(number) if math.isfinite(number) else sympy.sympify(number)
-    return sympy.Integer(int(number))
+        return read(text, (*self.names, *more), self.fixed)
 
 
 @cache

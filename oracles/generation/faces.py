@@ -97,7 +97,7 @@ def faces_of_op(op: str, public: Any) -> tuple[str, ...]:
 def _floats(case: Case) -> Iterator[np.ndarray[Any, Any]]:
     for spec, array in zip(case.program.inputs, case.inputs, strict=True):
         if spec.requires_grad:
-            yield array.numpy().astype(np.float64)
+            yield array.seen().astype(np.float64, copy=False)
 
 
 def _any_element(test: Callable[[Any], Any]) -> Callable[[Case], bool]:
@@ -135,8 +135,8 @@ def _index_arrays(case: Case, kinds: str) -> Iterator[np.ndarray[Any, Any]]:
     """The inputs of these kinds that steps read: indices, masks."""
     for step in case.program.steps:
         for ref in step.refs():
-            if ref < len(case.inputs) and case.inputs[ref].numpy().dtype.kind in kinds:
-                yield case.inputs[ref].numpy()
+            if ref < len(case.inputs) and case.inputs[ref].seen().dtype.kind in kinds:
+                yield case.inputs[ref].seen()
 
 
 def _repeats(case: Case) -> bool:
@@ -190,7 +190,7 @@ def _large(case: Case) -> bool:
     """Whether a step reads an input with an element that is large for its op."""
     inputs = case.program.inputs
     return any(
-        bool(np.any(np.abs(case.inputs[ref].numpy().astype(np.float64)) >= _large_for(step.op)))
+        bool(np.any(np.abs(case.inputs[ref].seen().astype(np.float64)) >= _large_for(step.op)))
         for step in case.program.steps
         for ref in step.refs()
         if ref < len(inputs) and inputs[ref].requires_grad
@@ -221,7 +221,7 @@ SEEN: dict[str, Callable[[Case], bool]] = {
     "index array": lambda case: any(True for _ in _index_arrays(case, "iu")),
     "repeated index": _repeats,
     "mask": lambda case: any(True for _ in _index_arrays(case, "b")),
-    "cotangent of ones": lambda case: all(bool(np.all(c.numpy() == 1)) for c in case.cotangents),
+    "cotangent of ones": lambda case: all(bool(np.all(c.seen() == 1)) for c in case.cotangents),
     "second order": lambda case: case.order == 2,
 }
 
@@ -229,3 +229,9 @@ SEEN: dict[str, Callable[[Case], bool]] = {
 def faces_of_case(case: Case) -> tuple[str, ...]:
     """The faces that a case shows, "plain" aside."""
     return tuple(name for name, seen in SEEN.items() if name != "plain" and seen(case))
+
+
+def faces_of_pair(first: Case, second: Case) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The faces of a case at order 1 and of the same at order 2, which differ in that alone."""
+    faces = faces_of_case(first)
+    return faces, (*faces, "second order")

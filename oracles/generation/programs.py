@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from itertools import chain
+from typing import Any
 
 import ml_dtypes  # noqa: F401 - numpy knows bfloat16 by name once this is imported
 import msgspec
@@ -20,7 +21,6 @@ from oracles.generation.steps import draw_step
 from oracles.generation.values import COTANGENTS, draw_array, holds
 from oracles.program import Case, DType, Program
 
-ORDERS: tuple[Literal[1, 2], ...] = (1, 2)
 MOST_ELEMENTS = 48
 """A composed program whose values grow past this is drawn again: truth is paid for by the scalar."""
 
@@ -69,6 +69,11 @@ def _sample(draw: Any, drawn: Drawn, face: str) -> Sample:
 
 def cases(sample: Sample, dtypes: Sequence[DType], points: int = 1) -> Iterator[Case]:
     """The cases of one draw: each point, at each dtype, at orders 1 and 2."""
+    return chain.from_iterable(pairs(sample, dtypes, points))
+
+
+def pairs(sample: Sample, dtypes: Sequence[DType], points: int = 1) -> Iterator[tuple[Case, Case]]:
+    """The same, a case at order 1 and at order 2 together: they share all but the order and the second weights."""
     for number in range(points):
         rng = np.random.default_rng((sample.seed, number))
         point = sample.drawn.point if number == 0 else _another(sample.drawn, rng)
@@ -77,9 +82,7 @@ def cases(sample: Sample, dtypes: Sequence[DType], points: int = 1) -> Iterator[
         )
         seconds = [rng.choice(COTANGENTS, a.shape) for a in point if a.dtype.kind == "f"]
         for dtype in dtypes:
-            typed = _typed(sample.drawn, dtype)
-            for order in ORDERS:
-                yield _case(typed, point, cotangents, seconds, dtype, order)
+            yield _case(_typed(sample.drawn, dtype), point, cotangents, seconds, dtype)
 
 
 def _typed(drawn: Drawn, dtype: DType) -> Program:
@@ -110,20 +113,18 @@ def _case(
     cotangents: Sequence[Array],
     seconds: Sequence[Array],
     dtype: DType,
-    order: Literal[1, 2],
-) -> Case:
-    """A case; where dtypes are mixed, its dtype is the coarsest, which is the one that budgets are derived for."""
+) -> tuple[Case, Case]:
+    """A case at both orders; where dtypes are mixed, its dtype is the coarsest, for which budgets are derived."""
     kinds = [i.dtype for i in program.inputs if i.requires_grad]
     result = DTYPES[promoted(program) if len(set(kinds)) > 1 else dtype]
-    weights = zip(seconds, kinds, strict=True) if order == 2 else ()
-    return Case(
+    first = Case(
         program,
         tuple(Recorded.of(a.astype(DTYPES[i.dtype])) for a, i in zip(point, program.inputs, strict=True)),
         tuple(Recorded.of(np.asarray(c).astype(result)) for c in cotangents),
         "float32" if dtype == "float64" and "float32" in kinds else dtype,
-        order,
-        tuple(Recorded.of(np.asarray(s).astype(DTYPES[k])) for s, k in weights),
     )
+    weights = (np.asarray(s).astype(DTYPES[k]) for s, k in zip(seconds, kinds, strict=True))
+    return first, msgspec.structs.replace(first, order=2, seconds=tuple(map(Recorded.of, weights)))
 
 
 def promoted(program: Program) -> DType:

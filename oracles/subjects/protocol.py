@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from oracles.answers import Answer, Check
-from oracles.arrays import DTYPES, Array
+from oracles.arrays import DTYPES, Array, dtype_name
 from oracles.program import Case, Program, Step
 
 NDArray = np.ndarray[Any, Any]
@@ -73,9 +73,9 @@ def recorded(value: Any, argument: str) -> Array | None:
         return None
     if not isinstance(value, np.ndarray | np.generic):
         raise WrongAnswer(f"{argument} is a {type(value).__name__}, not an array")
-    if value.dtype.name not in DTYPES:
+    if dtype_name(value.dtype) not in DTYPES:
         raise WrongAnswer(f"{argument} has dtype {value.dtype.name}, which is none of {', '.join(DTYPES)}")
-    return Array.of(np.asarray(value))
+    return Array.packed(np.asarray(value))
 
 
 def recorded_outputs(values: Any, arguments: Sequence[str]) -> tuple[Array, ...]:

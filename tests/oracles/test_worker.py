@@ -42,8 +42,8 @@ def _behaves_afterwards(remote: Remote) -> Iterator[None]:
     yield
     answer = remote.judge(square())
     assert isinstance(answer, Answer)
-    assert answer.gradients == (Array.of(2 * X * C),)
-    assert answer.outputs == (Array.of(X * X),)
+    assert answer.gradients == (Array.packed(2 * X * C),)
+    assert answer.outputs == (Array.packed(X * X),)
     assert (answer.changed, answer.repeated, answer.scaled) == ((), True, True)
 
 
@@ -89,7 +89,7 @@ def test_a_wrong_array_passes_as_it_is(remote: Remote, name: str, gradient: np.n
     """A wrong shape, a wrong dtype, NaN and None reach the judge exactly as the subject gave them."""
     answer = remote.judge(square(name))
     assert isinstance(answer, Answer)
-    assert answer.gradients == (None if gradient is None else Array.of(gradient),)
+    assert answer.gradients == (None if gradient is None else Array.packed(gradient),)
 
 
 def test_a_hang_is_ended(remote: Remote) -> None:
@@ -119,7 +119,7 @@ def test_printing_does_no_harm(remote: Remote) -> None:
     for name in ("floods", "garbage"):
         answer = remote.judge(square(name))
         assert isinstance(answer, Answer)
-        assert answer.gradients == (Array.of(2 * X * C),)
+        assert answer.gradients == (Array.packed(2 * X * C),)
     answer = remote.judge(square("boasts"))
     assert isinstance(answer, Errored)
     assert answer.captured == "x" * 3999 + "\n"
@@ -162,7 +162,7 @@ def test_large_arrays_pass(remote: Remote) -> None:
     program = Program((Input("x", x.shape, "float64"),), (Step("mul", (Ref(0), Ref(0))),), (1,))
     answer = remote.judge(Case(program, (x,), (x,), "float64"))
     assert isinstance(answer, Answer)
-    assert answer.gradients == (Array.of(2 * x.numpy() ** 2),)
+    assert answer.gradients == (Array.packed(2 * x.numpy() ** 2),)
 
 
 def test_an_interrupt_loses_the_worker_and_not_the_run(remote: Remote) -> None:

@@ -17,8 +17,8 @@ from sympy.codegen.cfunctions import log1p
 
 import refgrad
 from oracles.answers import labels
+from oracles.exact.derivation import exactly
 from oracles.exact.evaluate import evaluate
-from oracles.exact.lowering import exactly
 from oracles.exact.structure import objects
 from oracles.program import Case
 from oracles.truth import Enclosed
@@ -41,6 +41,27 @@ class Flat(sympy.Function):  # type: ignore[misc]
         return sympy.S.Zero
 
 
+class IsLargest(sympy.Function):  # type: ignore[misc]
+    """1 where the first of several numbers is the largest, else 0: off the ties its slopes are 0."""
+
+    is_real = True
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        """The slope."""
+        return sympy.S.Zero
+
+
+class Largest(sympy.Function):  # type: ignore[misc]
+    """The largest of several numbers. SymPy's Max compares its operands in pairs first, which takes it minutes."""
+
+    is_real = True
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        """The slope by one of them."""
+        i = argindex - 1
+        return IsLargest(self.args[i], *self.args[:i], *self.args[i + 1 :])
+
+
 STAIRS: dict[str, Callable[[Any], Any]] = {
     "floor": mpmath.floor,
     "ceiling": mpmath.ceil,
@@ -50,7 +71,8 @@ STAIRS: dict[str, Callable[[Any], Any]] = {
 """By mpmath, whose nint takes a half to the even neighbour."""
 READ = {"log1p": log1p, **{name: type(name, (Flat,), {}) for name in STAIRS}}
 """What SymPy does not read, or does not differentiate, by itself."""
-NUMBERS: list[Any] = [{**STEPS, **STAIRS, "log1p": mpmath.log1p}, "mpmath"]
+EXTREMES = {"Largest": lambda *xs: max(xs), "IsLargest": lambda x, *others: int(all(x >= y for y in others))}
+NUMBERS: list[Any] = [{**STEPS, **STAIRS, **EXTREMES, "log1p": mpmath.log1p}, "mpmath"]
 """Where mpmath's evaluation of an expression finds its functions."""
 
 
@@ -126,11 +148,8 @@ class Whole:
         return self.add([self.mul(x, y) for x, y in zip(a, b, strict=True)]) if len(a) else self.constant(0)
 
     def largest(self, xs: Sequence[Scalar], share: bool) -> Scalar:
-        """The maximum, as SymPy's Max; of opposites as -Min, since SymPy takes a minute over Max of many of those."""
-        value, expressions = max(x.value for x in xs), [x.expression for x in xs]
-        if all(e.could_extract_minus_sign() for e in expressions):
-            return Scalar(-sympy.Min(*(-e for e in expressions)), value)
-        return Scalar(sympy.Max(*expressions), value)
+        """The maximum."""
+        return Scalar(Largest(*(x.expression for x in xs)), max(x.value for x in xs))
 
     def is_zero(self, x: Scalar) -> bool:
         """Never: an expression serves every point, and the tip of a norm, a kink, is not compared."""

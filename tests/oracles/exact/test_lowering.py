@@ -6,13 +6,13 @@ import pytest
 import sympy
 from flint import arb
 
+from oracles.exact.derivation import exactly
 from oracles.exact.lowering import (
     FUNCTIONS,
     HALF,
     Derived,
     LoweringError,
     dirac,
-    exactly,
     heaviside,
     larger,
     lower,

@@ -1,0 +1,269 @@
+"""Cases per CPU second: refgrad's judging beside torch.autograd.gradcheck, both on PyTorch, in one interleaved run.
+
+A case is one distinct (program, inputs, cotangent, dtype, order). One call of gradcheck is one case at order 1, one of
+gradgradcheck one at order 2; every call has inputs of its own. For refgrad a case is an answer of PyTorch, asked for
+through the adapter that campaigns use, with every element of its outputs and gradients compared against an enclosure
+and a derived budget. gradcheck compares with differences: in its slow mode every element, in its fast mode one random
+projection.
+
+Three tables:
+
+- by function and size: the same inputs, made beforehand, through each checker
+- generated cases: refgrad's drawing with Hypothesis included, then the same inputs through gradcheck
+- the whole path of `refgrad check`: drawing, two worker processes, four oracles, records
+
+Figures are CPU seconds of this process and, in the last table, of its workers.
+
+    python -m benchmarks.checks [--seconds 0.3] [--programs 60]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import msgspec
+import numpy as np
+import torch
+from hypothesis import Phase
+
+from oracles.arrays import Array
+from oracles.campaign import bench_of, units
+from oracles.comparison import compare
+from oracles.generation.programs import pairs
+from oracles.judge import judge_exactly
+from oracles.plan import plan_check
+from oracles.program import Case, Input, Program, Ref, Step
+from oracles.search import POINTS, _run, search
+from oracles.subjects import load
+from oracles.subjects.protocol import Lacking
+from oracles.subjects.running import outputs_of, run
+from oracles.truth import Enclosed, Truths
+
+TORCH = load("torch")
+SIZES = (1, 10, 100)
+MODES = {"fast": {"fast_mode": True}, "slow": {}}
+
+
+def one(op: str, **settings) -> tuple[Step, ...]:
+    return (Step(op, (Ref(0),), settings),)
+
+
+FUNCTIONS: dict[str, tuple[int, tuple[Step, ...]]] = {
+    "sin": (1, one("sin")),
+    "exp": (1, one("exp")),
+    "tanh": (1, one("tanh")),
+    "mul": (2, (Step("mul", (Ref(0), Ref(1))),)),
+    "matmul": (2, (Step("matmul", (Ref(0), Ref(1))),)),
+    "softmax": (1, one("softmax", dim=-1)),
+    "logsumexp": (1, one("logsumexp", dim=-1)),
+    "cumsum": (1, one("cumsum", dim=-1)),
+    "norm": (1, one("linalg.vector_norm")),
+    "tanh, mul, sum, exp": (
+        2,
+        (
+            Step("tanh", (Ref(0),)),
+            Step("mul", (Ref(2), Ref(1))),
+            Step("sum", (Ref(3),)),
+            Step("exp", (Ref(4),)),
+        ),
+    ),
+}
+"""Inputs and steps; inputs have the table's number of elements, those of matmul about as many."""
+
+
+def made(name: str, size: int, rng: np.random.Generator) -> Iterator[tuple[Case, Case]]:
+    """Cases of a function at both orders, each with inputs of its own."""
+    count, steps = FUNCTIONS[name]
+    side = max(1, round(size**0.5))
+    shape = (side, side) if name == "matmul" else (size,)
+    inputs = tuple(Input("ab"[n], shape, "float64") for n in range(count))
+    program = Program(inputs, steps, (count + len(steps) - 1,))
+    out = result_shape(program, shape)
+
+    def numbers(shape: tuple[int, ...], scale: float = 1.0) -> Array:
+        return Array.of(rng.normal(size=shape) * scale)
+
+    while True:
+        arrays = tuple(numbers(shape, size**-0.5 if name.startswith("tanh,") else 1.0) for _ in inputs)
+        first = Case(program, arrays, (numbers(out),), "float64")
+        yield first, msgspec.structs.replace(first, order=2, seconds=tuple(numbers(shape) for _ in inputs))
+
+
+def result_shape(program: Program, shape: tuple[int, ...]) -> tuple[int, ...]:
+    (value,) = TORCH.values(program, [np.ones(shape) for _ in program.inputs])
+    return value.shape
+
+
+def judged(case: Case, truths: Truths) -> bool:
+    """Whether refgrad has compared every element of PyTorch's answer with an enclosure, and accuses none."""
+    answer = TORCH.vjp(case)
+    truth = truths.at(case)
+    if not isinstance(truth, Enclosed):
+        return False
+    named = answer.labelled(case)
+    compared = {
+        name: compare(enclosure, None if named[name] is None else named[name].seen(), case.dtype)
+        for name, enclosure in truth.arrays.items()
+    }
+    return judge_exactly(truth, compared, True).outcome == "agrees"
+
+
+def function_of(case: Case) -> tuple[Callable, list[torch.Tensor]]:
+    """What gradcheck is given: a function of the differentiated inputs, and those."""
+    fixed = [torch.from_numpy(a.numpy()) for a in case.inputs]
+    places = case.program.differentiated
+
+    def function(*leaves: torch.Tensor):
+        values = list(fixed)
+        for place, leaf in zip(places, leaves, strict=True):
+            values[place] = leaf
+        known = run(case.program, values, lambda step, operands: TORCH.apply(torch, step, operands))
+        return tuple(y for y in outputs_of(case.program, known) if y.requires_grad)
+
+    return function, [fixed[n].clone().requires_grad_() for n in places]
+
+
+def gradchecked(case: Case, mode: str) -> bool:
+    function, leaves = function_of(case)
+    check = torch.autograd.gradcheck if case.order == 1 else torch.autograd.gradgradcheck
+    return bool(check(function, leaves, raise_exception=False, **MODES[mode]))
+
+
+class Clock:
+    """Cases and CPU seconds of one checker; `passed` counts the cases that it finds right."""
+
+    def __init__(self) -> None:
+        self.cases, self.passed, self.seconds = 0, 0, 0.0
+
+    def time(self, check: Callable[[], bool]) -> None:
+        before = time.process_time()
+        found = check()
+        self.seconds += time.process_time() - before
+        self.passed += found
+        self.cases += 1
+
+    @property
+    def rate(self) -> float:
+        return self.cases / self.seconds if self.seconds else float("nan")
+
+
+def by_function(seconds: float) -> None:
+    """The same inputs through each checker, turn about, until each has had its time or the inputs are used up."""
+    print("cases per CPU second, by function, elements of each input, and order\n")
+    print(
+        f"{'function':22}{'n':>5}{'order':>6}{'refgrad':>10}{'fast':>8}{'slow':>8}{'of fast':>9}{'of slow':>9}"
+    )
+    rng = np.random.default_rng(1)
+    for name in FUNCTIONS:
+        for size in SIZES:
+            for order, clocks in timed(made(name, size, rng), seconds).items():
+                mine, fast, slow = (clocks[k].rate for k in ("refgrad", "fast", "slow"))
+                print(
+                    f"{name:22}{size:5}{order:6}{mine:10.0f}{fast:8.0f}{slow:8.1f}{mine / fast:9.2f}{mine / slow:9.1f}"
+                )
+
+
+def timed(given: Iterator[tuple[Case, Case]], seconds: float) -> dict[int, dict[str, Clock]]:
+    """The rates by order and checker. Here each order has its truth found by itself."""
+    clocks = {order: {k: Clock() for k in ("refgrad", *MODES)} for order in (1, 2)}
+    for case in next(given):  # what each loads or derives once is not what is counted
+        judged(case, Truths(case))
+        gradchecked(case, "fast")
+    for pair in given:
+        waiting = False
+        for case in pair:
+            for name, clock in clocks[case.order].items():
+                if clock.seconds < seconds:
+                    waiting = True
+                    clock.time(partial(check, case, name))
+        if not waiting:
+            break
+    return clocks
+
+
+def check(case: Case, name: str) -> bool:
+    return judged(case, Truths(case)) if name == "refgrad" else gradchecked(case, name)
+
+
+def generated(programs: int) -> None:
+    """Cases as campaigns draw them, at float64; gradcheck is given those whose inputs it can take."""
+    mine, theirs = Clock(), {mode: Clock() for mode in MODES}
+    kept: list[Case] = []
+    seen: set[str] = set()
+
+    def look(sample) -> None:
+        for pair in pairs(sample, ("float64",), POINTS):
+            truths = Truths(pair[-1])
+            for case in pair:
+                if case.id in seen:
+                    continue
+                seen.add(case.id)
+                try:
+                    mine.passed += judged(case, truths)
+                except (Lacking, RuntimeError):
+                    continue
+                mine.cases += 1
+                kept.append(case)
+
+    plan = plan_check("torch", None, (), ("float64",), programs, None, 1, 1, "")
+    for unit in units(plan)[::9]:
+        before = time.process_time()
+        _run(unit.strategy(), look, unit.seed, unit.examples, (Phase.generate,))
+        mine.seconds += time.process_time() - before
+    for case in kept[:: max(1, len(kept) // 600)]:
+        for mode, clock in theirs.items():
+            try:
+                clock.time(partial(gradchecked, case, mode))
+            except (ValueError, RuntimeError, IndexError):
+                continue  # gradcheck refuses overlapping inputs, and functions of nothing
+    print("\ncases that campaigns draw, float64, both orders; refgrad's drawing included\n")
+    print(f"refgrad               {mine.rate:8.0f} cases per CPU second ({mine.cases} cases)")
+    for mode, clock in theirs.items():
+        print(f"gradcheck, {mode} mode  {clock.rate:8.0f} cases per CPU second ({clock.cases} cases)")
+
+
+def whole_path(programs: int) -> None:
+    """`refgrad check torch` and `refgrad check refgrad` without the command line: all dtypes that are its default."""
+    print("\nthe whole path of refgrad check: drawing, workers, four oracles, records\n")
+    for subject in ("torch", "refgrad"):
+        plan = plan_check(subject, None, (), (), programs, None, 1, 1, "")
+        known: set[str] = set()
+        before, started = time.process_time(), resource.getrusage(resource.RUSAGE_CHILDREN)
+        cases = 0
+        with bench_of(plan) as bench:
+            startup = time.process_time()
+            for unit in units(plan)[::9]:
+                cases += len(search(unit, subject, bench, known, lambda: False).judged)
+            own = time.process_time() - startup
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        workers = ended.ru_utime + ended.ru_stime - started.ru_utime - started.ru_stime
+        total = time.process_time() - before + workers
+        print(
+            f"{subject:8} {cases} cases in {total:.1f} CPU seconds, the start of the workers included: "
+            f"{cases / total:.0f} a second (judges {own:.1f} s, workers {workers:.1f} s)"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seconds", type=float, default=0.3, help="CPU seconds for each checker in each row")
+    parser.add_argument("--programs", type=int, default=40, help="programs drawn for each op")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    by_function(options.seconds)
+    generated(options.programs)
+    whole_path(options.programs)
+
+
+if __name__ == "__main__":
+    main()

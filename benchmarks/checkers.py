@@ -66,7 +66,9 @@ FUNCTIONS = {
         "logsumexp", lambda t, x: t.logsumexp(x, 0), lambda np, x: np.log(np.sum(np.exp(x))), dim=0
     ),
     "cumsum": _one("cumsum", lambda t, x: t.cumsum(x, 0), lambda np, x: np.cumsum(x), dim=0),
-    "norm": _one("linalg.vector_norm", lambda t, x: t.linalg.vector_norm(x), lambda np, x: np.sqrt(np.sum(x * x))),
+    "norm": _one(
+        "linalg.vector_norm", lambda t, x: t.linalg.vector_norm(x), lambda np, x: np.sqrt(np.sum(x * x))
+    ),
 }
 
 

@@ -117,7 +117,10 @@ class Truths:
                         "the error model and the truth disagree: a defect of this oracle, please report it"
                     )
                 if _narrow(truth, budget):
-                    hull = self._wide.at(case.order).answer if model.touched else None
+                    try:
+                        hull = self._wide.at(case.order).answer if model.touched else None
+                    except Overflow as error:
+                        return Unknown(f"on a branch that rounding may take, {error}")
                     return _enclosed(truth, budget, hull, bits, balls.kinks)
             bits *= 2
         return Unknown(f"not decided with {MOST_BITS} bits")

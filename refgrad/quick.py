@@ -37,7 +37,9 @@ def quick_unary(op: Op, otherwise: Callable[[Any], Any]) -> Callable[[Any], Any]
             if node is None and input._state is not None:
                 node = leaf_node(input)
             if node is not None:
-                if y.dtype is not dtype:
+                if (
+                    y.dtype is not dtype or not op.short_plans
+                ):  # none, once a formula is replaced by NO_GRADIENT
                     return otherwise(input)
                 plan = op.short_plans[1]
                 short = plan.short
@@ -89,6 +91,8 @@ def quick_binary(op: Op, otherwise: Callable[[Any, Any], Any]) -> Callable[[Any,
             if node is None and input._state is not None:
                 node = leaf_node(input)
             if node is not None or beside is not None:
+                if not op.short_plans:
+                    return otherwise(input, other)
                 plan = op.short_plans[(node is not None) + 2 * (beside is not None)]
                 short = plan.short
                 saved: tuple[Any, ...]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import refgrad
-from refgrad.op import COMMON, NO_GRADIENT, REGISTRY, ZERO, Facts, Joint, Op, op, replaced
+from refgrad.op import COMMON, NO_GRADIENT, REGISTRY, ZERO, Facts, Joint, Op, evaluated, op, replaced
 from refgrad.ops.arithmetic import mul
 from refgrad.ops.exponential import exp
 from refgrad.ops.linear import solve
@@ -239,3 +239,17 @@ def test_the_catalogue_lists_the_judged_functions():
         assert isinstance(entry.facts, Facts)
     assert dict(catalogue["sum"].settings) == {"dim": None, "keepdim": False, "dtype": None}
     assert catalogue["log"].facts.domain == {"x": (0, float("inf"))}
+
+
+def test_what_is_replaced_is_replaced_on_every_way():
+    """Operators and functions keep no formula and no evaluation of their own."""
+    x, w = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    with replaced(REGISTRY["sub"], "b", NO_GRADIENT), replaced(REGISTRY["exp"], "x", NO_GRADIENT):
+        assert not (x.detach() - w).requires_grad
+        assert not x.exp().requires_grad
+        (x - w).sum().backward()
+        assert w.grad is None
+    with evaluated(REGISTRY["mul"], lambda a, b: a + b), evaluated(REGISTRY["sin"], np.cos):
+        assert (x * w).tolist() == [4.0, 6.0]
+        assert refgrad.sin(x).tolist() == refgrad.cos(x).tolist()
+    assert (x * w).tolist() == [3.0, 8.0]

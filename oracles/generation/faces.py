@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import refgrad
-from oracles.generation.steps import DRAWERS, TENSORS, large_numbers, numeric_settings
+from oracles.generation.steps import DRAWERS, large_numbers, numeric_settings, takes_numbers
 from oracles.generation.values import REALS, offers
 from oracles.program import Case, Dots, Int, NewAxis, Refs, Scalar, Step
 
@@ -80,7 +80,7 @@ def faces_of_op(op: str, public: Any) -> tuple[str, ...]:
     if op in PAIRED:
         found += PAIRED[op]
     elif len(public.inputs) >= 2:
-        found += [f for f in PAIRS if not (f == "scalar" and op in TENSORS)]
+        found += [f for f in PAIRS if f != "scalar" or takes_numbers(op)]
     if isinstance(facts.meaning, str) and numeric_settings(public):
         found.append("settings")
     if op in SETTABLE:

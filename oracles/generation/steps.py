@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,6 @@ from oracles.program import Dots, IndexItem, Int, NewAxis, Pick, Ref, Refs, Scal
 
 Settings = dict[str, Setting]
 OPERATORS = {"add", "sub", "mul", "div"}
-TENSORS = {"atan2", "maximum", "minimum"}
-"""Ops of two operands neither of which may be a Python number."""
 EXPONENTS = (2, 3, 0.5, 1, -1, 2.5, 0, -2, 4)
 
 
@@ -37,10 +36,20 @@ def elementwise(d: Drawing, op: str, public: Any) -> int:
     if len(names) == 1:
         return d.apply(op, Ref(_argument(d, op, public, domains[0], kinks[0])), settings=settings)
     first = d.operand(domains[0], kinks[0])
-    if d.face == "scalar" and op not in TENSORS:
+    if d.face == "scalar" and takes_numbers(op):
         return _with_number(d, op, first, domains, settings)
     second = d.partner(first, domains[1], kinks[1])
     return d.apply(op, Ref(first), Ref(second), settings=settings)
+
+
+@cache
+def takes_numbers(op: str) -> bool:
+    """Whether one of an op's two operands may be a Python number: the engine refuses it where PyTorch does."""
+    try:
+        refgrad.catalogue()[op].function(refgrad.ones(1), 1.0)
+    except TypeError:
+        return False
+    return True
 
 
 def _argument(d: Drawing, op: str, public: Any, domain: Any, kinks: tuple[float, ...]) -> int:

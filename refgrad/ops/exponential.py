@@ -12,6 +12,8 @@ from scipy import special
 
 from refgrad.dtypes import Array
 from refgrad.op import Facts, op
+from refgrad.public import both_tensors, public
+from refgrad.record import apply
 
 LN2: Final = math.log(2)
 LN10: Final = math.log(10)
@@ -56,6 +58,22 @@ def log1p(x: Array) -> Any:
 @op(Facts("sqrt(x)", domain={"x": (0, inf)}), x=lambda g, y: g / (2 * y))
 def sqrt(x: Array) -> Any:
     return np.sqrt(x)
+
+
+@op(
+    Facts("sqrt(a**2 + b**2)"),
+    a=lambda g, a, y: g * (a / y),
+    b=lambda g, b, y: g * (b / y),
+)
+def hypot(a: Array, b: Array) -> Any:
+    return np.hypot(a, b)
+
+
+@public("hypot", hypot)
+def _(input: Any, other: Any) -> Any:
+    """The length of the vector (input, other); both are tensors."""
+    both_tensors("hypot", input, other)
+    return apply(hypot, (input, other))
 
 
 @op(Facts("1/sqrt(x)", domain={"x": (0, inf)}), x=lambda g, y: -0.5 * g * (y * y * y))

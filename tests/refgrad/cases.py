@@ -7,6 +7,8 @@ import zlib
 
 import numpy as np
 
+import refgrad
+
 CASES: dict[str, list[tuple[str, dict[str, tuple[int, ...]]]]] = {
     "add": [
         ("a + b", {"a": (2, 3), "b": (2, 3)}),
@@ -509,6 +511,16 @@ CASES: dict[str, list[tuple[str, dict[str, tuple[int, ...]]]]] = {
         ("torch.linalg.det(a)", {"a": (1, 1)}),
     ],
 }  # fmt: skip
+
+for _name, _entry in refgrad.catalogue().items():
+    _free = all(low <= 0.3 and high >= 2.3 for low, high in _entry.facts.domain.values())
+    if (
+        isinstance(_entry.facts.meaning, str) and _free and _name not in CASES
+    ):  # what follows from the declaration
+        _letters = ("a", "b")[: len(_entry.inputs)]
+        _shapes = [((2, 3), (3,)), ((), ()), ((0, 3), (0, 1))]
+        _text = f"torch.{_name}({', '.join(_letters)})"
+        CASES[_name] = [(_text, dict(zip(_letters, shapes, strict=False))) for shapes in _shapes]
 
 EVERY = [(name, text, shapes) for name, cases in CASES.items() for text, shapes in cases]
 

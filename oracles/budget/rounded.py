@@ -164,6 +164,15 @@ class Rounding:
         finally:
             self.recording = before
 
+    @contextmanager
+    def reassociated(self) -> Iterator[None]:
+        """Within it no result is exact because it fits: a library may come to it by other products and sums."""
+        before, self.forward = self.forward, False
+        try:
+            yield
+        finally:
+            self.forward = before
+
     def lift(self, value: Any) -> Rounded:
         """A plain number as a constant, rounded where it is none of the dtype's; a rounded scalar as it is."""
         if isinstance(value, Rounded):

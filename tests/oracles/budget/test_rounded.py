@@ -294,3 +294,14 @@ def test_every_accuracy_class_is_known() -> None:
     """The classes are whole numbers of unit roundoffs, arithmetic at 1."""
     assert all(isinstance(c, int) and 0 <= c <= 10 for c in CLASSES.values())
     assert {CLASSES[op] for op in ("add", "sub", "mul", "div")} == {1}
+
+
+def test_a_letter_of_one_operand_may_be_summed_first():
+    """ij,k->jk as a product of sums, whose rounding no exact product of an element has (seen in torch and NumPy)."""
+    a, b = np.array([[12.3, 10.3], [11.8, 127000.0]]), np.array([74.0])
+    given = case({"a": a, "b": b}, [step("einsum", 0, 1, equation="ij,k->jk")], [np.ones((2, 1))])
+    truth = enclose(given)
+    assert isinstance(truth, Enclosed)
+    output = truth.arrays["output 0"]
+    assert not compare(output, a.sum(0)[:, None] * b, "float64").fault
+    assert compare(output, a.sum(0)[:, None] * b * (1 + 2e-15), "float64").fault

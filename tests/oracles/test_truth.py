@@ -214,8 +214,12 @@ BLOCKS: dict[str, dict[str, Any]] = {
         for op in ("std", "var", "prod", "linalg.vector_norm", "linalg.inv", "linalg.det", "linalg.solve")
     },
 }
-SCALAR_BLOCKS: dict[str, dict[str, Any]] = {"nn.functional.gelu": {}, "nn.functional.silu": {}}
-"""Blocks of one scalar each, which are not attached jointly."""
+SCALAR_BLOCKS: dict[str, dict[str, Any]] = {
+    "einsum": {"equation": "i,i->"},
+    "nn.functional.gelu": {},
+    "nn.functional.silu": {},
+}
+"""Blocks that are not attached jointly."""
 
 
 def block_case(op: str, dtype: str = "float64", order: int = 1) -> Case:
@@ -237,7 +241,7 @@ def block_case(op: str, dtype: str = "float64", order: int = 1) -> Case:
         )
     return case(
         {"x": x},
-        [step(op, 0, **(BLOCKS | SCALAR_BLOCKS)[op])],
+        [step(op, *(0, 0)[: 2 if op == "einsum" else 1], **(BLOCKS | SCALAR_BLOCKS)[op])],
         [ones],
         dtype=dtype,
         order=order,

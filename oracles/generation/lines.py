@@ -64,7 +64,7 @@ def norm(d: Drawing, op: str, public: Any) -> int:
     """The 2-norm, and elsewhere the 1-norm or the infinity norm, over everything or along dimensions."""
     x = d.operand(kinks=(0.0,), least=1 if d.face in DIMS else 0)
     settings: Settings = {}
-    if d.face == "settings" or d.integer(0, 2) == 2:
+    if d.face in ("settings", "kink") or d.integer(0, 2) == 2:
         settings["ord"] = d.one_of(1, INFINITY, 2)
     if settings.get("ord") == INFINITY:
         x = _full(d, x)

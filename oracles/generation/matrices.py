@@ -38,7 +38,7 @@ def addmm(d: Drawing, op: str, public: Any) -> int:
     added = {"mixed ranks": (m,), "size-1 axis": (n, 1)}.get(d.face) or d.one_of(*ways)
     settings: dict[str, Setting] = {}
     if d.face == "settings":
-        settings = {"beta": d.one_of(2.0, -0.5), "alpha": d.one_of(-0.5, 3.0)}
+        settings = {"beta": d.one_of(2.0, -0.5), "alpha": d.one_of(-0.5, 3.0, 2.0)}
     return d.apply(op, Ref(d.new(added)), Ref(a), Ref(d.new((k, m))), settings=settings)
 
 

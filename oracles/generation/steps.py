@@ -7,7 +7,7 @@ An elementwise op needs nothing here: its facts say all. Every other op has one 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -35,11 +35,21 @@ def elementwise(d: Drawing, op: str, public: Any) -> int:
     settings = _numbers(d, public)
     if len(names) == 1:
         return d.apply(op, Ref(_argument(d, op, public, domains[0], kinks[0])), settings=settings)
-    first = d.operand(domains[0], kinks[0])
     if d.face == "scalar" and takes_numbers(op):
-        return _with_number(d, op, first, domains, settings)
-    second = d.partner(first, domains[1], kinks[1])
+        return _with_number(d, op, d.operand(domains[0], kinks[0]), domains, settings)
+    first, second = pair(d, domains, kinks)
     return d.apply(op, Ref(first), Ref(second), settings=settings)
+
+
+def pair(
+    d: Drawing, domains: Sequence[Domain], kinks: Sequence[tuple[float, ...]] = ((), ())
+) -> tuple[int, int]:
+    """Two operands that broadcast; where the face wants one to be smaller, it may be the first."""
+    turned = d.face in ("size-1 axis", "mixed ranks") and d.one_of(False, True)
+    large, small = (1, 0) if turned else (0, 1)
+    one = d.operand(domains[large], kinks[large])
+    other = d.partner(one, domains[small], kinks[small])
+    return (other, one) if turned else (one, other)
 
 
 @cache
@@ -93,12 +103,14 @@ def _with_number(d: Drawing, op: str, tensor: int, domains: list[Any], settings:
 def power(d: Drawing, op: str, public: Any) -> int:
     """pow in its three overloads. A base of any sign has integer exponents; a drawn exponent has a positive base."""
     form = d.one_of("tensor, number", "tensor, tensor", "number, tensor")
+    if d.face == "zero" and form == "number, tensor":
+        form = "tensor, number"  # whose base may be 0
     if form == "number, tensor":
         return d.apply(op, Scalar.of(d.one_of(2.0, 3, 0.5, 1.5)), Ref(d.operand()))
     if form == "tensor, tensor":
-        base = d.operand((0.0, np.inf))
-        return d.apply(op, Ref(base), Ref(d.partner(base)))
-    exponent = d.one_of(*EXPONENTS)
+        base, exponents = pair(d, ((0.0, np.inf), REALS))
+        return d.apply(op, Ref(base), Ref(exponents))
+    exponent = d.one_of(2, 0) if d.face == "zero" else d.one_of(*EXPONENTS)
     smooth = isinstance(exponent, int) and exponent >= 0
     base = d.operand(REALS if smooth else (0.0, np.inf), (0.0,) if smooth else ())
     return d.apply(op, Ref(base), Scalar.of(exponent))
@@ -113,8 +125,7 @@ def clamp(d: Drawing, op: str, public: Any) -> int:
 
 def where(d: Drawing, op: str, public: Any) -> int:
     """where: a drawn mask, and two operands, one of which may be a number."""
-    first = d.operand()
-    second = d.partner(first)
+    first, second = pair(d, (REALS, REALS))
     shape = np.broadcast_shapes(d.values[first].shape, d.values[second].shape)
     size = math.prod(shape)
     picks = [d.one_of(True, False) for _ in range(size)] if size < 9 else [i % 3 < 2 for i in range(size)]
@@ -175,6 +186,9 @@ def along(d: Drawing, op: str, public: Any) -> int:
 
 def cat(d: Drawing, op: str, public: Any) -> int:
     """cat of one to three tensors, equal but along `dim`; perhaps the same one twice."""
+    if d.face == "empty" and d.integer(0, 1):  # one of one dimension and no elements counts for nothing
+        some = d.new((2, 3))
+        return d.apply(op, Refs((d.new((0,)), some)), settings={"dim": one_dim(d, 2)})
     first = d.operand(least=1)
     shape = d.values[first].shape
     dim = one_dim(d, len(shape))
@@ -240,7 +254,7 @@ def _advanced(d: Drawing, op: str, x: int, shape: tuple[int, ...]) -> int:
 
 def reshape(d: Drawing, op: str, public: Any) -> int:
     """Another shape for the same number of elements, perhaps with a -1."""
-    x = d.operand()
+    x = d.operand(least=2 if d.face == "non-contiguous" and d.integer(0, 1) else 0)
     size, shape = d.values[x].size, d.values[x].shape
     options: list[tuple[int, ...]] = [(size,), shape[::-1], (1, size), (*shape, 1)]
     if size:
@@ -291,10 +305,11 @@ def solve(d: Drawing, op: str, public: Any) -> int:
     k = d.one_of(1, 2)
     left = not (d.face == "settings" and d.integer(0, 1) == 0)
     side = (n, k) if left else (k, n)
-    shape = side if d.integer(0, 1) or batch or not left else (n,)
+    shape = side if d.integer(0, 1) or not left else (n,)
     settings: Settings = {} if left else {"left": False}
     a = d.given(A)
-    return d.apply(op, Ref(a), Ref(d.new((*batch, *shape) if len(shape) == 2 else shape)), settings=settings)
+    alike = len(shape) == 2 or d.integer(0, 1)  # beside a batch, a vector for each matrix, or one for all
+    return d.apply(op, Ref(a), Ref(d.new((*batch, *shape) if alike else shape)), settings=settings)
 
 
 DRAWERS: dict[str, Callable[[Drawing, str, Any], int]] = {

@@ -1,0 +1,1 @@
+"""Wrong rules made mechanically from the formulas of the engine, and who notices them."""

@@ -1,0 +1,141 @@
+"""The check that `refgrad check` makes of one op, in this process, with its cases and their truth worked out once.
+
+What is drawn depends on the seed and on the engine's forward functions, never on a formula, and the truth on the case
+alone. So all the wrong rules of an op meet the cases that a run from this seed would judge, in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import oracles.judge
+from oracles.answers import Answer, Errored, Failed, Ready, Unsupported, Values
+from oracles.campaign import units
+from oracles.judge import Bench, Judgement
+from oracles.plan import plan_check
+from oracles.program import Case
+from oracles.search import Unit, search
+from oracles.subjects import laws
+from oracles.subjects.protocol import Lacking, WrongAnswer
+from oracles.subjects.refgrad import subject
+from oracles.truth import Enclosed, Unknown, enclose
+
+from .making import WrongRule
+
+
+class Here:
+    """The engine of this process in the place of a worker."""
+
+    ready = Ready("refgrad", {}, {})
+
+    def judge(self, case: Case, laws: bool = True) -> Answer | Failed:
+        return asked(lambda: judged_with_laws(case, laws))
+
+    def values(self, program: Any, dtype: Any, points: Any) -> Any:
+        return asked(lambda: [subject.values(program, list(point)) for point in points])
+
+    def differentiate(self, *given: Any) -> Values | Failed:
+        return Unsupported("differences are not asked for")
+
+
+def judged_with_laws(case: Case, asked_for: bool) -> Answer:
+    return laws.judge(subject, case, asked_for)
+
+
+def asked(question: Any) -> Any:
+    """The answer, whatever the engine does; as `oracles.worker` has it."""
+    try:
+        return question()
+    except Lacking as error:
+        return Unsupported(error.reason, error.op)
+    except WrongAnswer as error:
+        return Errored("wrong answer", str(error))
+    except Exception as error:
+        return Errored(type(error).__name__, str(error))
+
+
+class Collecting:
+    """A bench that judges nothing, and keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.cases: list[Case] = []
+
+    def given_up(self, case: Case) -> str:
+        return ""
+
+    def judge(self, case: Case) -> Judgement:
+        self.cases.append(case)
+        return Judgement(case, Unsupported("collected"), Unknown("collected"), ())
+
+
+@dataclass(frozen=True)
+class Caught:
+    """What became of a wrong rule: the fault that was seen first (none if it survived), and after how many cases."""
+
+    fault: str
+    after: int
+    largest: float
+    """The largest error in budgets on any case before."""
+    conventions: int
+    """On how many cases the verdict was that it follows another convention than the contract's."""
+
+
+class Check:
+    """One op's check; units of cases are drawn when they are first needed."""
+
+    def __init__(self, op: str, seed: int, examples: int | None = None) -> None:
+        plan = plan_check("refgrad", None, (op,), (), examples, None, seed, 1, "benchmarks/mutation.py")
+        self.pieces = units(plan)
+        self.seen: set[str] = set()
+        self.drawn: list[list[Case]] = []
+        self.bench = Bench(Here(), None)  # type: ignore[arg-type]
+        self.truths: dict[int, Enclosed | Unknown] = {}
+
+    def cases(self) -> Iterator[list[Case]]:
+        """The cases by unit, in the order in which they are judged."""
+        for number, unit in enumerate(self.pieces):
+            if number == len(self.drawn):
+                self.drawn.append(self.draw(unit))
+            yield self.drawn[number]
+
+    def draw(self, unit: Unit) -> list[Case]:
+        bench = Collecting()
+        search(unit, "refgrad", bench, self.seen, lambda: False)  # type: ignore[arg-type]
+        return bench.cases
+
+    def truth(self, case: Case) -> Enclosed | Unknown:
+        """The truth of a case that was drawn here; the case itself is kept, so its id is its own."""
+        found = self.truths.get(id(case))
+        if found is None:
+            found = self.truths[id(case)] = enclose(case)
+        return found
+
+    def of(self, rule: WrongRule) -> Caught:
+        """Judge a wrong rule until it is accused, or all cases are judged."""
+        count, largest, conventions = 0, 0.0, 0
+        for cases in self.cases():
+            with rule.installed(), known_truth(self.truth), np.errstate(all="ignore"):
+                for case in cases:
+                    count += 1
+                    judgement = self.bench.judge(case, witnesses=False)
+                    if judgement.fault:
+                        return Caught(judgement.fault, count, largest, conventions)
+                    conventions += any(v.outcome == "convention" for v in judgement.verdicts)
+                    largest = max([largest, *(r for c in judgement.compared.values() for r in c.ratios)])
+        return Caught("", count, largest, conventions)
+
+
+@contextmanager
+def known_truth(truth: Any) -> Iterator[None]:
+    """Within it the judge asks for a truth that may be known already."""
+    before = oracles.judge.enclose
+    oracles.judge.enclose = truth
+    try:
+        yield
+    finally:
+        oracles.judge.enclose = before

@@ -1,0 +1,150 @@
+"""The script that makes wrong rules of the formulas: it catches them, and proves what it calls equivalent."""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import refgrad
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def mutation() -> Iterator[ModuleType]:
+    """The script, as it is when it is run: its folder is the first place to import from."""
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    try:
+        import mutation
+
+        yield mutation
+    finally:
+        sys.path.remove(str(ROOT / "benchmarks"))
+
+
+def rules(mutation: ModuleType, op: str) -> list[Any]:
+    """The wrong rules of one op."""
+    found: list[Any] = mutation.wrong_rules((op,))[op]
+    return found
+
+
+def test_every_op_has_wrong_rules(mutation: ModuleType) -> None:
+    """Each function of the catalogue has a row, and a formula is changed in many ways, each once."""
+    rows = mutation.wrong_rules(tuple(refgrad.catalogue()))
+    assert set(rows) == {*refgrad.catalogue(), "the walk"}
+    assert min(map(len, rows.values())) >= 3
+    assert sum(map(len, rows.values())) > 3000
+    kinds = {r.change.kind for r in rows["mul"]}
+    assert {"sign", "factor 1 + 1e-6", "swapped operand", "missing un-broadcast", "wrong dtype"} <= kinds
+    whole = [ast.dump(r.change.tree) for r in rows["sin"]]
+    assert len(whole) == len(set(whole))
+
+
+def test_a_wrong_rule_is_there_only_while_it_is_installed(mutation: ModuleType) -> None:
+    """Within it the engine's gradient is wrong, and after it right again, also where a formula's helper was changed."""
+    x = refgrad.tensor([0.5], requires_grad=True)
+    cotangents = [refgrad.tensor([1.0])]
+
+    def slope() -> float:
+        return float(refgrad.autograd.grad([x.square()], [x], cotangents)[0])
+
+    right = slope()
+    doubled = next(r for r in rules(mutation, "square") if r.change.kind == "factor 2")
+    helper = next(
+        r
+        for r in rules(mutation, "pow")
+        if r.place == "slope" and r.change.after == "g" and "*" in r.change.before
+    )
+    for rule, wrong in ((doubled, 2 * right), (helper, 1.0)):
+        with rule.installed():
+            assert slope() == wrong
+        assert slope() == right
+
+
+def test_it_catches_what_is_wrong(
+    mutation: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On two ops it catches all, and the counts that it prints are those of the outcomes that it writes."""
+    file = tmp_path / "outcomes.json"
+    assert mutation.main(["--ops", "sin,neg", "--no-peers", "--json", str(file)]) == 0
+    outcomes = json.loads(file.read_text())
+    printed = capsys.readouterr().out
+    for op in ("sin", "neg"):
+        mine = [o for o in outcomes if o["row"] == op]
+        assert len(mine) == len(rules(mutation, op))
+        assert all(o["status"] == "caught" and o["reason"].startswith(f"{op}: ") for o in mine)
+        assert [op, str(len(mine)), str(len(mine)), "0", "0", "0"] in [
+            r.split() for r in printed.splitlines()
+        ]
+    assert "reached" in printed
+
+
+def test_the_right_rule_survives(mutation: ModuleType) -> None:
+    """What is right is never accused, by the check or by the other tools, and is not called caught."""
+    (rule, *_) = rules(mutation, "sin")
+    right = type(rule)("sin", ("sin",), "sin", "x", "", rule.change, nullcontext)
+    row = mutation.Row("sin", [right], 1, mutation.Peers())
+    status, reason, cases = row.judged(right)
+    assert (status, cases > 500) == (mutation.SURVIVED, True), reason
+    assert not any(row.beside(right).values())
+
+
+@pytest.mark.parametrize(
+    ("op", "kind", "before", "after"),
+    [
+        ("relu", "swapped operand", "y", "x"),  # the larger of x and 0 is at most 0 where x is
+        (
+            "amax",
+            "mask dropped",
+            "where(y == y, x == y, x != x)",
+            "x == y",
+        ),  # of real numbers, all equal themselves
+        ("maximum", "swapped operand, once", "a", "y"),
+        ("pow", "swapped operand", "exponent", "a"),  # read where the base is 0, and a base is positive
+        ("abs", "cut off from the graph", "x", "x.detach()"),  # its sign has no slope
+    ],
+)
+def test_what_is_equivalent_is_proved(
+    mutation: ModuleType, op: str, kind: str, before: str, after: str
+) -> None:
+    """A rewrite that changes nothing is proved to change nothing."""
+    same = [
+        r
+        for r in rules(mutation, op)
+        if (r.change.kind, r.change.before, r.change.after) == (kind, before, after)
+    ]
+    assert any(mutation.equivalent(r) for r in same)
+
+
+def test_a_rewritten_formula_is_proved(mutation: ModuleType) -> None:
+    """-sin(x) for the slope of cos is the same as 0 - sin(x)."""
+    rule = rules(mutation, "cos")[0]
+    tree = ast.parse("lambda g, x: (0 - g) * sin(x)", mode="eval").body
+    change = type(rule.change)("rewritten", "g * -sin(x)", "(0 - g) * sin(x)", tree)
+    rewritten = type(rule)("cos", ("cos",), "cos", "x", "", change, rule.installed, rule.part)
+    assert "difference" in mutation.equivalent(rewritten)
+
+
+def test_nothing_wrong_is_proved(mutation: ModuleType) -> None:
+    """No wrong rule that a check has caught is called equivalent: signs, factors, and the wrong side at a kink."""
+    for op in ("sin", "relu", "clamp", "abs", "div", "sigmoid"):
+        for rule in rules(mutation, op):
+            if rule.change.kind in ("sign", "factor 2", "> made strict", "dropped term", "branches swapped"):
+                assert mutation.equivalent(rule) == "", rule.words
+
+
+def test_a_division_by_zero_is_not_proved_away(mutation: ModuleType) -> None:
+    """x**0 has slope 0, and 0*x**-1 has none at 0, whatever it simplifies to."""
+    never = [
+        r for r in rules(mutation, "pow") if r.place == "slope" and r.change.kind == "branch never taken"
+    ]
+    assert never
+    assert not any(mutation.equivalent(r) for r in never)

@@ -7,7 +7,7 @@ from typing import Any
 
 import sympy
 
-from oracles.exact.lowering import OWN
+from oracles.exact.derivation import OWN
 from refgrad.op import Op
 
 POLES = {"log", "log2", "log10", "rsqrt", "reciprocal"}

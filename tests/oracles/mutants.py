@@ -254,6 +254,7 @@ MUTANTS = {
                 "pow_scalar", "x", lambda g, x, exponent: g * arithmetic.pow_scalar(x, exponent=exponent - 1)
             ),
             "a",
+            also=frozenset({("a", "infinite")}),  # 0**-1, where the factor 0 is missing
         ),
         one(
             "pow-swapped",
@@ -349,6 +350,7 @@ MUTANTS = {
             "offset of the pieces",
             formula("cat", "tensors", lambda g, tensors_shapes, dim: no_offset(g, tensors_shapes, dim)),
             "tensors",
+            also=frozenset({("", "raises IndexError"), ("", "raises ValueError")}),  # a piece of shape (0,)
         ),
         one("sum-axis", "sum", "wrong axis", formula("sum_dim", "x", last_axis), "x"),
         one(
@@ -470,7 +472,14 @@ MUTANTS = {
             blame="walk",
             tags=frozenset({"walk"}),
         ),
-        one("add-broadcast", "add", "un-broadcast, in the walk", install_walk("sum_to", first_of), "b"),
+        one(
+            "add-broadcast",
+            "add",
+            "un-broadcast, in the walk",
+            install_walk("sum_to", first_of),
+            "b",
+            also=frozenset({("a", WRONG)}),
+        ),
         one(
             "reciprocal-sign", "reciprocal", "sign", formula("reciprocal", "x", lambda g, y: g * (y * y)), "x"
         ),

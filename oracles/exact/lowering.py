@@ -95,6 +95,16 @@ def choose(condition: Any, then: Callable[[], Any], otherwise: Callable[[], Any]
     return arb(a).union(arb(b))
 
 
+def whole_power(x: Any, n: int) -> Any:
+    """x**n for a whole number n. python-flint has no power of a ball around 0: it goes by way of the logarithm."""
+    if n < 2 or not isinstance(x, arb) or x.is_exact() or not x.contains(0):
+        return x**n
+    power = x
+    for _ in range(n - 1):
+        power = power * x
+    return power
+
+
 def rounded_to_even(x: Any) -> Any:
     """The nearest integer, a half to the even neighbour."""
     x = arb(x)
@@ -142,6 +152,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sign": sign,
     "ratio": lambda p, q: arb(p) / q,
     "pi": arb.pi,
+    "whole_power": whole_power,
 }
 STEPS = {"Heaviside", "sign", "Max", "Min", "Abs", "DiracDelta"}
 """The functions whose slope, or whose slope's slope, jumps."""
@@ -228,6 +239,8 @@ class _Printer(PythonCodePrinter):  # type: ignore[misc]
     def _print_Pow(self, expr: sympy.Pow, rational: bool = False, sqrt: str = "") -> str:  # noqa: N802 - SymPy dispatches on it
         if expr.exp is sympy.S.Half:
             return f"sqrt({self._print(expr.base)})"
+        if expr.exp.is_Integer and expr.exp > 1:
+            return f"whole_power({self._print(expr.base)}, {int(expr.exp)})"
         return f"({self._print(expr.base)})**({self._print(expr.exp)})"
 
 

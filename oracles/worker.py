@@ -65,7 +65,7 @@ def main() -> None:
     for line in lines:
         request = decode(line)
         _write(options.replies, Started(request.request))
-        _write(options.replies, _answer(subject, request.body))
+        _write(options.replies, answer(subject, request.body))
 
 
 def _options() -> argparse.Namespace:
@@ -117,7 +117,7 @@ def _ready(subject: Subject, ops: tuple[str, ...]) -> Ready:
     return Ready(subject.name, subject.versions(), {op: reason for op, reason in reasons.items() if reason})
 
 
-def _answer(subject: Subject, request: Any) -> Reply:
+def answer(subject: Subject, request: Any) -> Reply:
     """The reply to a request, whatever the subject does."""
     try:
         return ANSWERS[type(request)](subject, request)

@@ -25,7 +25,7 @@ from refgrad.factories import (
     zeros_like,
 )
 from refgrad.modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
-from refgrad.public import FUNCTIONS, Public, catalogue, publish_elementwise
+from refgrad.public import FUNCTIONS, Public, catalogue, offered, publish_elementwise
 from refgrad.tensor import Size, Tensor
 
 __all__ = [
@@ -67,9 +67,7 @@ publish_elementwise()
 operators.attach()
 
 # The functions of the catalogue, and dtypes whose names are also Python's.
-globals().update(
-    {name: function for name, function in FUNCTIONS.items() if name != "getitem" and "." not in name}
-)
+globals().update({name: offered(name) for name in FUNCTIONS if name != "getitem" and "." not in name})
 globals().update(
     bool=dtypes.bool_, int=int32, float=float32, short=int16, long=int64, half=float16, double=float64
 )

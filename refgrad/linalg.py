@@ -2,10 +2,8 @@
 
 from refgrad.ops import matrices, products, totals  # noqa: F401 (publish)
 from refgrad.ops.linear import LinAlgError
-from refgrad.public import FUNCTIONS
+from refgrad.public import offered
 
 __all__ = ["LinAlgError", "det", "inv", "solve", "vector_norm"]
 
-det, inv, solve, vector_norm = (
-    FUNCTIONS[f"linalg.{name}"] for name in ("det", "inv", "solve", "vector_norm")
-)
+det, inv, solve, vector_norm = (offered(f"linalg.{name}") for name in ("det", "inv", "solve", "vector_norm"))

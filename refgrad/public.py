@@ -7,8 +7,9 @@ signature differs from the op's, a function beside the op says so:
     def _(input, dim=None, keepdim=False): ...
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import wraps
 from inspect import signature
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
@@ -46,6 +47,8 @@ class Public:
 _CATALOGUE: Final[dict[str, Public]] = {}
 FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {}
 """Every public function by PyTorch's name, judged or not."""
+ELEMENTWISE: Final[set[str]] = set()
+"""Those that `unary` and `binary` made."""
 
 
 def catalogue() -> Mapping[str, Public]:
@@ -85,6 +88,38 @@ def public(
     return publish
 
 
+def offered(name: str) -> Callable[..., Any]:
+    """The function as a module offers it: an operand that is no tensor may say itself what the function means.
+
+    Such an operand has `__apply_function__(name, args, settings)`. Elementwise functions ask it where they are checked
+    anyway; the others are asked once they have refused, so that tensors pay for one more call and nothing else.
+    """
+    function = FUNCTIONS[name]
+    if name not in _CATALOGUE or name in ELEMENTWISE:
+        return function
+
+    @wraps(function)
+    def asking(*args: Any, **settings: Any) -> Any:
+        try:
+            return function(*args, **settings)
+        except (AttributeError, TypeError):
+            for x in _each((args, settings)):
+                if hasattr(x, "__apply_function__"):
+                    return x.__apply_function__(name, args, settings)
+            raise
+
+    return asking
+
+
+def _each(value: Any) -> Iterator[Any]:
+    """The values in nested tuples, lists and dicts."""
+    if isinstance(value, tuple | list | dict):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _each(inner)
+    else:
+        yield value
+
+
 def settings_of(function: Callable[..., Any], inputs: tuple[str, ...]) -> dict[str, Any]:
     """The parameters that are no tensors, with their defaults.
 
@@ -105,6 +140,7 @@ def publish_elementwise() -> None:
             continue
         op.find_ufunc()
         if op not in claimed and op.name not in FUNCTIONS:
+            ELEMENTWISE.add(op.name)
             public(op.name, op)(unary(op) if len(op.inputs) == 1 else binary(op))
 
 
@@ -112,10 +148,12 @@ def unary(op: Op) -> Callable[[Tensor], Tensor]:
     """The function of one tensor that applies `op`."""
     name = op.name
 
-    def checked(input: Tensor) -> Tensor:
+    def checked(input: Any) -> Any:
         if type(input) is not Tensor:
+            if hasattr(input, "__apply_function__"):
+                return input.__apply_function__(name, (input,), {})
             raise wrong_type(name, "input", 1, input)
-        return apply(op, (input,))  # type: ignore[no-any-return]
+        return apply(op, (input,))
 
     function = quick_unary(op, checked) if op.single else checked
     function.__doc__ = f"{op.facts.meaning}, elementwise."
@@ -126,9 +164,12 @@ def binary(op: Op) -> Callable[[Any, Any], Tensor]:
     """The function of two tensors, or of a tensor and a number, that applies `op`."""
     name = op.name
 
-    def checked(input: Any, other: Any) -> Tensor:
+    def checked(input: Any, other: Any) -> Any:
+        for x in (input, other):
+            if hasattr(x, "__apply_function__"):
+                return x.__apply_function__(name, (input, other), {})
         operands(name, input, other)
-        return apply(op, (input, other))  # type: ignore[no-any-return]
+        return apply(op, (input, other))
 
     function = quick_binary(op, checked) if op.simple else checked
     function.__doc__ = f"{op.facts.meaning}, elementwise."

@@ -68,7 +68,7 @@ class Collecting:
     def given_up(self, case: Case) -> str:
         return ""
 
-    def judge(self, case: Case) -> Judgement:
+    def judge(self, case: Case, truth: object = None) -> Judgement:
         self.cases.append(case)
         return Judgement(case, Unsupported("collected"), Unknown("collected"), ())
 

@@ -7,6 +7,7 @@ reverse over reverse, as subjects do it. The radius of a result is what a sound 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +16,7 @@ from flint import arb
 
 from oracles.budget.accuracy import CLASSES, CORRECT, ELEMENTARY, Precision
 from oracles.budget.forms import form
-from oracles.exact.lowering import HALF, Derived, derive
+from oracles.exact.lowering import HALF, Derived, derive, whole_power
 from oracles.exact.scalars import JUMP
 
 Pull = Callable[..., "Sequence[Rounded | None]"]
@@ -152,8 +153,11 @@ class Rounding:
         return Rounded(self, arb(value), True)
 
     def constant(self, value: float | arb) -> Rounded:
-        """A number that nothing is differentiated by."""
-        return Rounded(self, arb(value), False)
+        """A number that nothing is differentiated by; a Python number that is none of the dtype's is rounded to one."""
+        exact = arb(value)
+        if isinstance(value, float) and math.isfinite(value) and not self._fits(exact):
+            exact = exact * self._noise[CORRECT]
+        return Rounded(self, exact, False)
 
     @contextmanager
     def silent(self) -> Iterator[None]:
@@ -291,7 +295,7 @@ class Rounding:
             by_base = None if n.ball == 0 else g * (n * base ** (n - 1 if n.needs else n.ball - 1))
             return [by_base if base.needs else None, g * (y * base.log()) if n.needs else None]
 
-        ball = base.ball**n.ball if not _integer(n.ball) else base.ball ** int(float(n.ball))
+        ball = base.ball**n.ball if not _integer(n.ball) else whole_power(base.ball, int(float(n.ball)))
         return self.make(ball, CLASSES["pow"], (base, n), pull)
 
     def largest(self, xs: Sequence[Rounded], share: bool) -> Rounded:

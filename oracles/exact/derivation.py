@@ -102,6 +102,8 @@ class _Printer(PythonCodePrinter):  # type: ignore[misc]
     def _print_Pow(self, expr: sympy.Pow, rational: bool = False, sqrt: str = "") -> str:  # noqa: N802 - SymPy dispatches on it
         if expr.exp is sympy.S.Half:
             return f"sqrt({self._print(expr.base)})"
+        if expr.exp.is_Integer and expr.exp > 1:
+            return f"whole_power({self._print(expr.base)}, {int(expr.exp)})"
         return f"({self._print(expr.base)})**({self._print(expr.exp)})"
 
 

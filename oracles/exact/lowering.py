@@ -100,6 +100,16 @@ def choose(condition: Any, then: Callable[[], Any], otherwise: Callable[[], Any]
     return arb(a).union(arb(b))
 
 
+def whole_power(x: Any, n: int) -> Any:
+    """x**n for a whole number n. python-flint has no power of a ball around 0: it goes by way of the logarithm."""
+    if n < 2 or not isinstance(x, arb) or x.is_exact() or not x.contains(0):
+        return x**n
+    power = x
+    for _ in range(n - 1):
+        power = power * x
+    return power
+
+
 def rounded_to_even(x: Any) -> Any:
     """The nearest integer, a half to the even neighbour."""
     x = arb(x)
@@ -147,6 +157,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sign": sign,
     "ratio": lambda p, q: arb(p) / q,
     "pi": arb.pi,
+    "whole_power": whole_power,
 }
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "+": operator.add,

@@ -6,6 +6,7 @@ where its facts allow it, so that nearly nothing is rejected, and no judgement r
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -165,12 +166,7 @@ class Drawing:
     def _follow(self, step: Step) -> list[Array]:
         operands = [self._tensor(o) for o in step.operands]
         with np.errstate(all="ignore"):
-            if step.op == "getitem":
-                result = operands[0][as_index(step, operands)]
-            else:
-                arguments, keywords = call(step.op, operands, step.settings)
-                result = refgrad.catalogue()[step.op].function(*arguments, **keywords)
-        return [r.numpy() for r in (result if step.outputs > 1 else (result,))]
+            return [r.numpy() for r in follow(step, operands, step.outputs > 1)]
 
     def _tensor(self, operand: Operand) -> Any:
         match operand:
@@ -185,7 +181,7 @@ class Drawing:
         """The finished program; values that no output needs are drawn for nothing and left in."""
         order = [*self.inputs, *(n for _, made in self.steps for n in made)]
         place = {number: i for i, number in enumerate(order)}
-        steps = tuple(_renumbered(step, place) for step, _ in self.steps)
+        steps = tuple(renumbered(step, place) for step, _ in self.steps)
         program = Program(tuple(self.inputs.values()), steps, tuple(place[n] for n in outputs))
         return Drawn(
             program,
@@ -196,7 +192,19 @@ class Drawing:
         )
 
 
-def _renumbered(step: Step, place: dict[int, int]) -> Step:
+def follow(step: Step, operands: list[Any], several: bool) -> Sequence[Any]:
+    """What a step makes of the engine's tensors: one, or where there are several outputs all of them."""
+    if step.op == "getitem":
+        result = operands[0][as_index(step, operands)]
+    else:
+        arguments, keywords = call(step.op, operands, step.settings)
+        result = refgrad.catalogue()[step.op].function(*arguments, **keywords)
+    return result if several else (result,)
+
+
+def renumbered(step: Step, place: dict[int, int]) -> Step:
+    """The step with every value that it reads under its new number."""
+
     def moved(operand: Operand) -> Operand:
         match operand:
             case Ref(value):

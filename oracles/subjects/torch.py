@@ -11,14 +11,15 @@ from oracles.subjects.protocol import NDArray
 from oracles.subjects.torchlike import TorchLike
 
 
-def _from_numpy(torch: Any, array: NDArray) -> Any:
+def from_numpy(torch: Any, array: NDArray) -> Any:
     """A tensor over the array's memory; bfloat16 passes through int16, bit for bit and in its layout."""
     if array.dtype == ml_dtypes.bfloat16:
         return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
     return torch.from_numpy(array)
 
 
-def _to_numpy(torch: Any, tensor: Any) -> NDArray:
+def to_numpy(torch: Any, tensor: Any) -> NDArray:
+    """The tensor's elements, whichever dtype they have."""
     tensor = tensor.detach().resolve_neg().clone()  # a second derivative may be a ZeroTensor, without memory
     if tensor._is_zerotensor():  # zeros without memory, which numpy() refuses
         tensor = tensor.clone()
@@ -32,7 +33,7 @@ def _to_numpy(torch: Any, tensor: Any) -> NDArray:
 subject = TorchLike(
     "torch",
     "torch",
-    from_numpy=_from_numpy,
-    to_numpy=_to_numpy,
+    from_numpy=from_numpy,
+    to_numpy=to_numpy,
     prepare=lambda torch: torch.set_num_threads(1),
 )

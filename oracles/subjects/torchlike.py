@@ -127,8 +127,12 @@ class TorchLike:
         self._refuse_dtypes([a.dtype.name for a in arrays])
         inputs = [self._from_numpy(self.module, a) for a in arrays]
         with self.module.no_grad():
-            values = run(program, inputs, lambda step, operands: self.apply(self.module, step, operands))
-        return [self._array(v, f"output {k}") for k, v in enumerate(outputs_of(program, values))]
+            outputs = self._outputs(program, inputs)
+        return [self._array(v, f"output {k}") for k, v in enumerate(outputs)]
+
+    def _outputs(self, program: Program, inputs: list[Any]) -> list[Any]:
+        values = run(program, inputs, lambda step, operands: self.apply(self.module, step, operands))
+        return outputs_of(program, values)
 
     def vjp(self, case: Case) -> Answer:
         """The case's outputs and its gradients of first and, at order 2, second order.
@@ -144,8 +148,7 @@ class TorchLike:
         leaves = [inputs[n].requires_grad_() for n in case.program.differentiated]
         if case.order == 2:
             cotangents = [c.requires_grad_() for c in cotangents]
-        values = run(case.program, inputs, lambda step, operands: self.apply(self.module, step, operands))
-        outputs = outputs_of(case.program, values)
+        outputs = self._outputs(case.program, inputs)
         gradients = self._grad(outputs, leaves, cotangents, create_graph=case.order == 2)
         found = self._record(outputs, labels(case, "outputs"), recorded_outputs)
         first = self._record(gradients, labels(case, "gradients"))

@@ -15,7 +15,7 @@ from oracles.budget.blocks import BLOCKS
 from oracles.budget.rounded import Overflow, Rounded, Rounding
 from oracles.comparison import compare
 from oracles.generation.programs import alone, cases
-from oracles.program import Case
+from oracles.program import Case, Scalar
 from oracles.truth import Enclosed, enclose
 
 from ..building import case, drawn, step  # noqa: TID252
@@ -305,3 +305,30 @@ def test_a_letter_of_one_operand_may_be_summed_first():
     output = truth.arrays["output 0"]
     assert not compare(output, a.sum(0)[:, None] * b, "float64").fault
     assert compare(output, a.sum(0)[:, None] * b * (1 + 2e-15), "float64").fault
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_number_of_no_dtype_is_rounded_to_one(dtype: str) -> None:
+    """0.1 is rounded before it is multiplied with; 0.5 is not, and the product of it is exact."""
+    for number, roundings in ((0.1, 2), (0.5, 0)):
+        given = case({"x": [1.0]}, [step("mul", 0, number)], [[1.0]], dtype=dtype)
+        truth = enclose(given)
+        assert isinstance(truth, Enclosed)
+        (budget,) = truth.arrays["output 0"].budget
+        assert budget <= 1.01 * roundings * precision(dtype).u * number
+        got = np.asarray(number, DTYPES[dtype])
+        assert not compare(truth.arrays["output 0"], got.reshape(1), dtype).fault
+
+
+@pytest.mark.parametrize("exponent", [2, 3])
+def test_a_power_of_what_may_be_zero_has_a_budget(exponent: int) -> None:
+    """x - y is within rounding of 0 on either side, and its square is smooth there."""
+    given = case(
+        {"x": [0.1], "y": [0.3]},
+        [step("mul", 0, 3.0), step("sub", 2, 1), step("pow", 3, Scalar.of(exponent))],
+        [[1.0]],
+    )
+    truth = enclose(given)
+    assert isinstance(truth, Enclosed)
+    assert truth.arrays["output 0"].budget[0] < 1e-31
+    assert truth.arrays["gradient of x"].budget[0] < 1e-14

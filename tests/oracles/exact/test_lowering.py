@@ -17,6 +17,7 @@ from oracles.exact.lowering import (
     larger,
     lower,
     sign,
+    whole_power,
 )
 
 X = sympy.Symbol("x", real=True)
@@ -87,3 +88,15 @@ def test_a_jump_in_the_slope_is_told() -> None:
     assert Derived("Max(x, 0)", ("x",), ()).stepped
     assert Derived("Abs(x)", ("x",), ()).stepped
     assert not Derived("exp(x)/x", ("x",), ()).stepped
+
+
+def test_a_whole_power_of_a_ball_around_zero_encloses() -> None:
+    """python-flint answers NaN there; products do not."""
+    ball = arb(0, 0.5)
+    for n in (2, 3, 5):
+        power = whole_power(ball, n)
+        assert power.is_finite()
+        assert power.contains(arb(0.5) ** n)
+        assert power.contains(arb(-0.5) ** n)
+    assert whole_power(arb(3), 2) == 9
+    assert whole_power(arb(0), 1) == 0

@@ -136,12 +136,15 @@ def gradients_of(one: Case) -> list[Array] | None:
     (only,) = one.program.steps
     if len(set(only.refs())) < len(only.operands) or len(one.inputs) != len(only.operands):
         return None
-    arrays = [a.numpy() for a in one.inputs]
+    arrays = [one.inputs[ref].numpy() for ref in only.refs()]  # the first operand may be the second input
     cotangent = one.cotangents[0].numpy()
     with np.errstate(all="ignore"):
         found = STRAIGHT[only.op](cotangent, *arrays, **only.settings)
     listed = found if isinstance(found, list) else [found]
-    return [summed_to(np.asarray(g), x.shape) for g, x in zip(listed, arrays, strict=True)]
+    fitted = {
+        ref: summed_to(np.asarray(g), x.shape) for ref, g, x in zip(only.refs(), listed, arrays, strict=True)
+    }
+    return [fitted[ref] for ref in sorted(fitted)]
 
 
 def test_the_floor_is_five_hundred() -> None:

@@ -161,7 +161,7 @@ def judge_by_laws(case: Case, answer: Answer) -> tuple[Verdict, str, str, bool]:
     if not fault and answer.changed:
         fault, argument, said = "changes its inputs", "", f"it wrote into {', '.join(answer.changed)}"
     if not fault and answer.repeated is False:
-        fault, said = "not repeatable", "the same call gave another answer"
+        fault, said = "not repeatable", "asked again, by backward where there is one, it gave another answer"
     if not fault and answer.scaled is False:
         fault, said = "not linear", "-2 times the cotangent did not give -2 times the gradient"
     return Verdict("laws", "differs" if fault else "agrees", said), fault, argument, shapes_right

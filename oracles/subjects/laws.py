@@ -1,4 +1,7 @@
-"""Two laws that need no truth: asked twice, the answer is the same, and it is linear in the cotangent."""
+"""Two laws that need no truth: asked twice, the answer is the same, and it is linear in the cotangent.
+
+A subject that can be asked in two ways has a method `again`, which takes the other: `backward` beside `grad`.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ def judge(subject: Subject, case: Case, laws: bool) -> Answer:
     answer = subject.vjp(case)
     if not laws:
         return answer
-    again = subject.vjp(case)
+    again = getattr(subject, "again", subject.vjp)(case)
     repeated = msgspec.structs.replace(again, changed=answer.changed) == answer
     changed = tuple(dict.fromkeys(answer.changed + again.changed))
     return msgspec.structs.replace(

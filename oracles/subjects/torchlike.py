@@ -141,6 +141,14 @@ class TorchLike:
             Lacking: the library has no such op or dtype.
             WrongAnswer: something that should be a tensor is not.
         """
+        return self._answer(case, self._grad)
+
+    def again(self, case: Case) -> Answer:
+        """The same asked a second time, to first order by the library's other door: `backward`, then `.grad`."""
+        other = case.order == 1 and hasattr(self.module.autograd, "backward")
+        return self._answer(case, self._backward if other else self._grad)
+
+    def _answer(self, case: Case, pull: Callable[..., tuple[Any, ...]]) -> Answer:
         self._refuse_dtypes([a.dtype for a in (*case.inputs, *case.cotangents)])
         handed = Handed(case, lambda asked: asked if asked in self.layouts else "contiguous")
         tensors = [self._from_numpy(self.module, a) for a in handed.arrays]
@@ -149,7 +157,7 @@ class TorchLike:
         if case.order == 2:
             cotangents = [c.requires_grad_() for c in cotangents]
         outputs = self._outputs(case.program, inputs)
-        gradients = self._grad(outputs, leaves, cotangents, create_graph=case.order == 2)
+        gradients = pull(outputs, leaves, cotangents, create_graph=case.order == 2)
         found = self._record(outputs, labels(case, "outputs"), recorded_outputs)
         first = self._record(gradients, labels(case, "gradients"))
         second = self._second(case, gradients, leaves, cotangents) if case.order == 2 else ((), ())
@@ -174,6 +182,14 @@ class TorchLike:
             list(ys), list(inputs), list(ws), create_graph=create_graph, allow_unused=True
         )
         return found
+
+    def _backward(self, outputs: Any, leaves: Any, weights: Any, create_graph: bool) -> tuple[Any, ...]:
+        """What `backward` leaves in the `.grad` of the leaves."""
+        given = [(y, w) for y, w in zip(outputs, weights, strict=True) if y.requires_grad]
+        if given:
+            ys, ws = zip(*given, strict=True)
+            self.module.autograd.backward(list(ys), list(ws), create_graph=create_graph)
+        return tuple(leaf.grad for leaf in leaves)
 
     def _array(self, value: Any, argument: str) -> Any:
         if value is None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import refgrad
-from refgrad import walk
+from refgrad import lane, walk
 from refgrad.op import NO_GRADIENT, REGISTRY, Joint
 from refgrad.ops import arithmetic, exponential, extremes, indexing, linear, reductions, running, shaping
 from refgrad.tensor import Tensor
@@ -151,11 +151,11 @@ def install_wrong_dtype() -> None:
     walk._fit_array = uncast  # type: ignore[assignment]
 
 
-def install_walk(name: str, wrong: Any) -> Callable[[], None]:
-    """Give the backward walk another function."""
+def install_walk(name: str, wrong: Any, module: Any = walk) -> Callable[[], None]:
+    """Give the backward walk, or its short way, another function."""
 
     def install() -> None:
-        setattr(walk, name, wrong)
+        setattr(module, name, wrong)
 
     return install
 
@@ -461,6 +461,15 @@ MUTANTS = {
             formula("mul", "a", lambda g, a: g * a),
             "a",
             also=frozenset({("b", WRONG)}),  # of a number times a tensor, the tensor is the engine's a
+        ),
+        one(
+            "mul-lost-by-backward",
+            "mul",
+            "last contribution wins, in the short way that only backward takes",
+            install_walk("total", forgetful_sum, lane),
+            "",
+            "not repeatable",
+            blame="walk",
         ),
         one(
             "mul-lost",

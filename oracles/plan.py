@@ -32,8 +32,9 @@ class CannotJudge(RuntimeError):
 class Plan:
     """A campaign: which subject, on which ops and dtypes, how far, and from which seed.
 
-    `examples` programs are drawn for each op; with `seconds`, rounds follow until that time has passed. `subject_file`
-    defines the subject where refgrad does not. `known` are the entries of the list of known failures in `known_file`.
+    `examples` programs are drawn for each op on its faces, climbs come on top; with `seconds`, rounds follow until that
+    time has passed. `subject_file` defines the subject where refgrad does not. `known` are the entries of the list of
+    known failures in `known_file`.
     """
 
     subject: str

@@ -2,7 +2,8 @@
 
 Every page, table and exit code is a function of these records. `FORMAT` grows when a reader of the older form could
 misread the newer one; a reader refuses a stream of a newer format and says so. A reader from before `Known` skips those
-lines with a notice and shows every known fault as a finding: louder than it need be, and nothing false.
+lines with a notice and shows every known fault as a finding: louder than it need be, and nothing false. One from before
+`Accuracy` skips those with a notice too, and has no table of worst errors.
 """
 
 from __future__ import annotations
@@ -170,6 +171,37 @@ class Known(msgspec.Struct, frozen=True, tag_field="record", tag="known", omit_d
     now: str = ""
 
 
+class Farthest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The element of an answer that is farthest from the truth, with the case that shows it.
+
+    `argument` is the array and `element` the place in it, row-major. `budgets` and `ulps` measure its error, as decimal
+    text; `ulps` is empty where the true value is 0, which has no last place.
+    """
+
+    id: str
+    case: Case
+    argument: str
+    element: int
+    expected: str
+    got: str
+    budgets: str
+    ulps: str = ""
+
+
+class Accuracy(msgspec.Struct, frozen=True, tag_field="record", tag="accuracy", omit_defaults=True):
+    """The worst errors that were found in the gradients of one op alone, at one dtype and order: a lower bound.
+
+    `worst` is the error of most budgets and `ulps` that of most ulps; `cases` had an error to compare.
+    """
+
+    op: str
+    dtype: str
+    order: Literal[1, 2]
+    cases: int
+    worst: Farthest
+    ulps: Farthest | None = None
+
+
 class Failure(msgspec.Struct, frozen=True, tag_field="record", tag="failure"):
     """Something that kept a part of the run from being judged: where, and what to do."""
 
@@ -194,4 +226,4 @@ class Footer(msgspec.Struct, frozen=True, tag_field="record", tag="footer"):
     left_out: int = 0
 
 
-Record = Header | Judged | Known | Finding | Failure | Footer
+Record = Header | Judged | Known | Finding | Accuracy | Failure | Footer

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
 from oracles.blame import Accusation, Kind, accuse, finding_id
+from oracles.generation.drawing import STEERED
 from oracles.generation.faces import faces_of_pair
 from oracles.generation.programs import Sample, alone, cases, composed, pairs
 from oracles.judge import Bench, Judgement
 from oracles.program import Case, DType
 from oracles.records import Judged
+from oracles.steering import Climb
 from oracles.trim import single_elements
 from oracles.truth import Enclosed, Truths, Unknown
+from oracles.worst import WorstErrors
 
 POINTS = 2
 """Points judged for each drawn program. Measured, 3 or 4 give 9 or 12 % more cases in the same time, and 27 or 44 %
@@ -47,9 +50,24 @@ class Unit:
         """What is being judged, for people."""
         return f"{self.ops[0]}: {self.face}" if self.face else "composed programs"
 
-    def strategy(self, face: str | None = None) -> SearchStrategy[Sample]:
+    @property
+    def steered(self) -> bool:
+        """Whether each draw is led by how far off the earlier ones were."""
+        return self.face == STEERED
+
+    @property
+    def points(self) -> int:
+        """Points judged for each drawn program: where the search climbs, the one that it moves."""
+        return 1 if self.steered else POINTS
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """What Hypothesis does to find faults; to shrink them comes later."""
+        return (Phase.generate, Phase.target) if self.steered else (Phase.generate,)
+
+    def strategy(self) -> SearchStrategy[Sample]:
         """What to draw."""
-        return alone(self.ops[0], face or self.face) if self.face else composed(self.ops)
+        return alone(self.ops[0], self.face) if self.face else composed(self.ops)
 
 
 @dataclass
@@ -63,6 +81,7 @@ class Searched:
     judged: list[Judged] = field(default_factory=list)
     accused: dict[Kind, Accusation] = field(default_factory=dict)
     seen: dict[Kind, int] = field(default_factory=dict)
+    worst: WorstErrors = field(default_factory=WorstErrors)
     given_up: set[str] = field(default_factory=set)
     interrupted: bool = False
 
@@ -77,23 +96,34 @@ def search(unit: Unit, subject: str, bench: Bench, known: set[str], stopped: Cal
     traced = 0
 
     def look(sample: Sample) -> None:
-        for pair in pairs(sample, unit.dtypes, POINTS):
+        climb = Climb()
+        for pair in pairs(sample, unit.dtypes, unit.points):
             truth = Truths(pair[-1]).at
             faces = faces_of_pair(*pair)
             for case in pair:
                 if stopped():
                     return
-                look_at(case, truth, faces[case.order - 1])
+                judgement = look_at(case, truth, faces[case.order - 1])
+                if judgement is not None:
+                    climb.add(judgement)
+        if unit.steered:
+            climb.tell()
 
-    def look_at(case: Case, truth: Callable[[Case], Enclosed | Unknown], faces: tuple[str, ...]) -> None:
+    def look_at(
+        case: Case, truth: Callable[[Case], Enclosed | Unknown], faces: tuple[str, ...]
+    ) -> Judgement | None:
         nonlocal traced
-        name = case.id
+        name, lost = case.id, bench.given_up(case)
+        if name in known and (lost or not unit.steered):
+            return None
         if name in known:
-            return
+            return bench.judge(
+                case, witnesses=False, truth=truth
+            )  # a climb goes on where another unit has been
         known.add(name)
-        if lost := bench.given_up(case):
+        if lost:
             result.given_up.add(lost)
-            return
+            return None
         judgement = bench.judge(case, truth=truth)
         finding = ""
         if judgement.fault and traced < ACCUSATIONS:
@@ -102,9 +132,11 @@ def search(unit: Unit, subject: str, bench: Bench, known: set[str], stopped: Cal
             _note(result, accusation)
             finding = finding_id(subject, accusation.kind)
         result.judged.append(_record(case, name, judgement, faces, finding))
+        result.worst.add(judgement)
+        return judgement
 
     try:
-        _run(unit.strategy(), look, unit.seed, unit.examples, (Phase.generate,))
+        _run(unit.strategy(), look, unit.seed, unit.examples, unit.phases)
     except KeyboardInterrupt:
         result.interrupted = True
     return result
@@ -132,10 +164,10 @@ def shrink(unit: Unit, first: Accusation, bench: Bench) -> tuple[Accusation, boo
     """The smallest accusation of the same kind that was found, and whether shrinking ran to its end."""
     if first.kind.error.startswith("hung"):
         return first, False
-    wanted = first.case
-    best, finished = _shrunk(unit.strategy(), unit.seed, unit.examples, first, bench, wanted, POINTS)
+    best, finished = _shrunk(unit, first, bench)
     if unit.face and unit.face != "plain":
-        plainer, done = _shrunk(unit.strategy("plain"), unit.seed, SIMPLER_EXAMPLES, best, bench, wanted, 1)
+        plain = replace(unit, face="plain", examples=SIMPLER_EXAMPLES)
+        plainer, done = _shrunk(plain, best, bench, 1)
         if plainer is not best and size(plainer.case) < size(best.case):
             best, finished = plainer, done
     for smaller in single_elements(best.case):
@@ -155,34 +187,42 @@ def _same(case: Case, kind: Kind, bench: Bench) -> Accusation | None:
 
 
 def _shrunk(
-    strategy: SearchStrategy[Sample],
-    start: int,
-    examples: int,
-    first: Accusation,
-    bench: Bench,
-    wanted: Case,
-    points: int,
+    unit: Unit, first: Accusation, bench: Bench, points: int | None = None
 ) -> tuple[Accusation, bool]:
-    best, began = first, time.monotonic()
+    """The smallest accusation of a kind that the unit's draws lead to, and whether there was time for all of them."""
+    best, began, wanted = first, time.monotonic(), first.case
+    found = False
 
     def late() -> bool:
         return time.monotonic() - began > SHRINKING_SECONDS
 
     def look(sample: Sample) -> None:
-        nonlocal best
+        nonlocal best, found
         if late():
             return
-        for case in cases(sample, (wanted.dtype,), points):
+        if unit.steered and not found:
+            _lead(sample, unit, bench)
+        for case in cases(sample, (wanted.dtype,), points or unit.points):
             if case.order != wanted.order:
                 continue
             accusation = _same(case, first.kind, bench)
             if accusation is not None:
+                found = True
                 if size(case) <= size(best.case):
                     best = accusation
                 raise _Found
 
-    _run(strategy, look, start, examples, (Phase.generate, Phase.shrink))
+    _run(unit.strategy(), look, unit.seed, unit.examples, (*unit.phases, Phase.shrink))
     return best, not late()
+
+
+def _lead(sample: Sample, unit: Unit, bench: Bench) -> None:
+    """Climb as the search did, so that the same draws follow."""
+    climb = Climb()
+    for case in cases(sample, unit.dtypes, unit.points):
+        if case.order == 1 and not bench.given_up(case):
+            climb.add(bench.judge(case, witnesses=False))
+    climb.tell()
 
 
 def size(case: Case) -> tuple[int, int, int, int]:

@@ -19,7 +19,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from oracles.records import Failure, Finding
+from oracles.records import Failure, Farthest, Finding
+from reports.accuracy import given_text
 from reports.folder import write_pages, write_whole
 from reports.interrupts import Interrupts, Leave
 from reports.live import announced, live
@@ -221,34 +222,43 @@ def _next(summary: Summary, out: Path) -> str:
 
 @app.command()
 def replay(
-    id: Annotated[str, typer.Argument(metavar="ID", help="The finding's id, as the report shows it.")],  # noqa: A002
+    id: Annotated[str, typer.Argument(metavar="ID", help="The id of a finding or of a worst error's case.")],  # noqa: A002
     out: Folder = FOLDER,
     run: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The run file; DIR/run.jsonl by default.")
     ] = None,
     subject_file: SubjectFile = None,
 ) -> None:
-    """Judge one finding again. Exits 0 if it is fixed, 1 if it still fails, 3 if it cannot run."""
+    """Judge one finding, or one worst error, again. Exits 0 if it is right, 1 if it fails, 3 if it cannot run."""
     console = Console(highlight=False)
     with told():
         path = run or out / RUN_FILE
         stored = _readable(path)
-        finding = _found(id, stored, path)
-        from oracles.campaign import replay as judge
+        found = _found(id, stored, path)
+        given = stored.header.subject_file
+        file = subject_file or (Path(given) if given else None)
+        if isinstance(found, Finding):
+            from oracles.campaign import replay as judge
 
-        file = stored.header.subject_file
-        replayed = judge(finding, subject_file or (Path(file) if file else None))
-    console.print(Text(announced(finding)), soft_wrap=True)
+            said, replayed = announced(found), judge(found, file)
+        else:
+            from oracles.campaign import replay_worst
+
+            said, replayed = line(given_text(found)), replay_worst(found, file or stored.header.subject)
+    console.print(Text(said), soft_wrap=True)
     console.print(Text(f"{replayed.status}: {plain(replayed.message)}"), soft_wrap=True)
-    raise typer.Exit({"fixed": AGREES, "failed": FINDINGS}.get(replayed.status, UNJUDGED))
+    raise typer.Exit({"fixed": AGREES, "agrees": AGREES, "failed": FINDINGS}.get(replayed.status, UNJUDGED))
 
 
-def _found(id: str, run: Run, path: Path) -> Finding:  # noqa: A002
+def _found(id: str, run: Run, path: Path) -> Finding | Farthest:  # noqa: A002
     findings = {finding.id: finding for finding in run.findings}
-    if id not in findings:
+    worst = {error.id: error for record in run.accuracy for error in (record.worst, record.ulps) if error}
+    if id in findings:
+        return findings[id]
+    if id not in worst:
         known = ", ".join(line(name, 60) for name in list(findings)[:10]) or "none"
         fail(USAGE, f"no finding {id!r} in {path}. It has: {known}.")
-    return findings[id]
+    return worst[id]
 
 
 def _readable(path: Path) -> Run:

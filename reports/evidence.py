@@ -9,7 +9,20 @@ from typing import NamedTuple
 import numpy as np
 
 from oracles.arrays import Array, ArrayError
-from oracles.program import Dots, IndexItem, Int, NewAxis, Operand, Pick, Ref, Refs, Slice, Step
+from oracles.program import (
+    Case,
+    Dots,
+    IndexItem,
+    Int,
+    NewAxis,
+    Operand,
+    Pick,
+    Program,
+    Ref,
+    Refs,
+    Slice,
+    Step,
+)
 from oracles.records import Comparison, Finding, Verdict
 from reports.numbers import badness, inside, short
 from reports.text import line
@@ -225,9 +238,9 @@ def _beside_truth(answer: tuple[str, ...], comparison: Comparison) -> tuple[str,
     return says, "agrees with the truth" if all(holds) else "differs from the truth"
 
 
-def given(finding: Finding) -> tuple[Given, ...]:
-    """All arrays of the case: inputs, cotangents, and the weights of a second-order case."""
-    case, program = finding.case, finding.case.program
+def given(case: Case) -> tuple[Given, ...]:
+    """All arrays of a case: inputs, cotangents, and the weights of a second-order case."""
+    program = case.program
     names = program.names
     found = [
         Given("input", declared.name, array.dtype, array.shape, declared.layout, nested(array))
@@ -247,9 +260,14 @@ def blamed_step(finding: Finding) -> str:
     program = finding.case.program
     if not 0 <= finding.step < len(program.steps):
         return ""
-    step, first = program.steps[finding.step], program.first_output(finding.step)
-    made = ", ".join(program.names[first : first + step.outputs])
-    return f"{made} = {_call(step, program.names)}"
+    first = program.first_output(finding.step)
+    made = ", ".join(program.names[first : first + program.steps[finding.step].outputs])
+    return f"{made} = {call(program, finding.step)}"
+
+
+def call(program: Program, number: int) -> str:
+    """A step of a program as one call."""
+    return _call(program.steps[number], program.names)
 
 
 def _call(step: Step, names: Sequence[str]) -> str:

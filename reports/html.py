@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from oracles.records import Finding, Header, Known
-from reports import evidence
+from reports import accuracy, evidence
 from reports.numbers import short
 from reports.plot import Drawing, drawing
 from reports.summary import Summary, row_of
@@ -55,6 +55,9 @@ def render(summary: Summary) -> str:
             known=[e for e in exhibits if e.finding.known],
             found=found,
             again=again(run.header),
+            errors=accuracy.lines(run.accuracy),
+            errors_shown=accuracy.SHOWN,
+            replayed=accuracy.command(run.header),
         )
     )
 
@@ -78,7 +81,7 @@ def _exhibits(summary: Summary, rows: dict[str, str]) -> tuple[Exhibit, ...]:
             title=evidence.title(finding),
             tables=tuple(evidence.table(c) for c in finding.comparisons),
             witnesses=evidence.witnesses(finding),
-            given=evidence.given(finding),
+            given=evidence.given(finding.case),
             step=evidence.blamed_step(finding),
             plot=drawing(finding.plot),
             listed=listed.get(finding.id) if finding.known else None,

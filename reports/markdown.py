@@ -6,14 +6,17 @@ import re
 from collections.abc import Iterator
 
 from oracles.records import Finding, Known
+from reports import accuracy
 from reports.evidence import Piece, title
 from reports.html import again
+from reports.numbers import short
 from reports.stream import Run
 from reports.summary import Row, Summary
 from reports.text import is_link, line, number, plain
 
 FINDINGS_SHOWN = 20
 ROWS_SHOWN = 60
+ERRORS_SHOWN = 10
 # A colon and a dot only where they could start a link.
 SPECIAL = re.compile(r"[^\w\s,.;:/=+±…–-]|_|:(?!\s)|(?<=www)\.", re.IGNORECASE)
 STAMPS = {
@@ -27,7 +30,7 @@ STAMPS = {
 
 def render(summary: Summary) -> str:
     """The summary as Markdown; nothing from the run can act as markup."""
-    parts = (_head, _findings, _known, _rows)
+    parts = (_head, _findings, _known, _rows, _errors)
     return "\n".join([*(text for part in parts for text in part(summary)), *_tail(summary.run)]) + "\n"
 
 
@@ -125,6 +128,22 @@ def _row(row: Row) -> str:
         ", ".join(f"{count:,} {outcome}" for outcome, count in cell.outcomes.items()) for cell in row.cells
     )
     return f"| {code(row.name, 60)} | {' | '.join(cell or '–' for cell in cells)} |"
+
+
+def _errors(summary: Summary) -> Iterator[str]:
+    errors = accuracy.lines(summary.run.accuracy)[:ERRORS_SHOWN]
+    if not errors:
+        return
+    yield "### Worst gradient errors found\n"
+    yield "| op | dtype | order | budgets | ulps | case |"
+    yield "|---|---|--:|--:|--:|---|"
+    for error in errors:
+        numbers = " | ".join(
+            escape(short(text), 40) or "–" for text in (error.worst.budgets, error.worst.ulps)
+        )
+        shown = f"{code(error.given, 120)} {code(error.worst.id, 40)}"
+        yield f"| {code(error.op, 60)} | {escape(error.dtype, 20)} | {error.order} | {numbers} | {shown} |"
+    yield f"\nSee one again: {code(accuracy.command(summary.run.header), 300)} and its case.\n"
 
 
 def _tail(run: Run) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import Self
 
 import msgspec
 
-from oracles.records import FORMAT, Failure, Finding, Footer, Header, Judged, Known, Record
+from oracles.records import FORMAT, Accuracy, Failure, Finding, Footer, Header, Judged, Known, Record
 from reports.text import line, number
 
 RUN_FILE = "run.jsonl"
@@ -90,6 +90,7 @@ class Run:
     footer: Footer | None
     problems: tuple[str, ...] = ()
     known: tuple[Known, ...] = ()
+    accuracy: tuple[Accuracy, ...] = ()
 
 
 def read_run(path: Path) -> Run:
@@ -183,6 +184,7 @@ def _assembled(records: list[Record], skipped: list[str]) -> Run:
         footer=footers[-1] if footers else None,
         problems=tuple(problems),
         known=tuple(known.values()),
+        accuracy=tuple(r for r in records if isinstance(r, Accuracy)),
     )
 
 

@@ -225,7 +225,7 @@ def test_a_right_document_is_accepted(tmp_path):
 def test_the_records_of_the_documents_are_records():
     """Every JSON line of docs/run-files.md reads as a record, and every kind but the long one is shown."""
     msgspec = pytest.importorskip("msgspec")
-    from oracles.records import Failure, Finding, Footer, Header, Judged, Known, Record
+    from oracles.records import Accuracy, Failure, Finding, Footer, Header, Judged, Known, Record
 
     document = (ROOT / "docs/run-files.md").read_text()
     lines = [
@@ -233,4 +233,5 @@ def test_the_records_of_the_documents_are_records():
     ]
     kinds = {type(msgspec.json.decode(line, type=Record)) for line in lines}
     assert kinds == {Header, Judged, Known, Failure, Footer}
-    assert f"**{Finding.__struct_config__.tag}**" in document
+    for long in (Finding, Accuracy):
+        assert f"**{long.__struct_config__.tag}**" in document

@@ -16,7 +16,17 @@ from hypothesis import strategies as st
 
 import refgrad
 from oracles.exact.evaluate import as_index
-from oracles.generation.values import REALS, Domain, Draw, draw_array, holds, table
+from oracles.generation.values import (
+    NEIGHBOURS,
+    REALS,
+    Domain,
+    Draw,
+    draw_array,
+    draw_neighbours,
+    draw_scaled,
+    holds,
+    table,
+)
 from oracles.program import IndexItem, Input, Layout, Operand, Program, Ref, Refs, Scalar, Setting, Step
 from oracles.signatures import call
 
@@ -24,6 +34,8 @@ Array = np.ndarray[Any, Any]
 SIDES = (1, 2, 3)
 NAMES = "abcdefghijkl"
 HUGE = 1e300
+STEERED = "steered"
+"""No face: small shapes of numbers from the whole line, so that a search can move each of them little by little."""
 VALUED = frozenset({"negative", "zero", "ties", "large", "tiny"})
 """The faces that are about the numbers alone."""
 
@@ -53,11 +65,12 @@ class Drawing:
     """A program that grows step by step, with the concrete value of everything in it.
 
     `values` are numbered in the order in which they came to be, inputs and results alike; `finish` renumbers them.
-    `also` are further results of the latest step that may be outputs too.
+    `also` are further results of the latest step that may be outputs too. `elementwise` says that elements do not meet.
     """
 
     draw: Draw
     face: str = "plain"
+    elementwise: bool = False
     values: list[Array] = field(default_factory=list)
     inputs: dict[int, Input] = field(default_factory=dict)
     domains: dict[int, Domain] = field(default_factory=dict)
@@ -84,11 +97,20 @@ class Drawing:
             return (9,) if most == 1 else (4, 5)[: max(least, min(2, most))]
         if self.face == "non-square" and most > 1:
             return (2, 3, 1)[: self.integer(max(2, least), max(2, min(most, 3)))]
+        if self.face == STEERED:
+            if self.elementwise:
+                return (len(NEIGHBOURS),)
+            return tuple(self.one_of(1, 2) for _ in range(max(least, min(1, most))))
         rank = self.integer(max(least, min(1, most)), max(least, min(most, 3)))
         return tuple(self.one_of(*SIDES) for _ in range(rank))
 
     def new(self, shape: tuple[int, ...], domain: Domain = REALS, kinks: tuple[float, ...] = ()) -> int:
         """The number of a new differentiable input whose elements suit the face and lie inside the domain."""
+        if self.face == STEERED:
+            near = self.elementwise and shape == (len(NEIGHBOURS),)
+            return self.given(
+                draw_neighbours(self.draw, domain) if near else draw_scaled(self.draw, shape, domain), domain
+            )
         kind = self.face if self.face in VALUED else "kink" if self.face == "kink" and kinks else "plain"
         return self.given(draw_array(self.draw, shape, table(kind, domain, kinks)), domain)
 

@@ -5,6 +5,7 @@ Each table is ordered from plain to odd, because Hypothesis shrinks towards the 
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,12 @@ TIED = (1.0, 2.0, -1.0)
 NUMBERS = (2.0, 0.5, 3.0, -1.0, 1.5, -0.25, -2.0, 4.0)
 """Python numbers as operands: exact in every dtype, because libraries differ in where they round them."""
 COTANGENTS = (1.0, 2.0, -1.0, 0.5, 3.0, -2.0, 1.5, -0.7, 0.3, 2.5, -1.1, 4.0, -3.0, 0.1)
+
+DECADES = (-6, 2)
+FEW = 16
+"""Elements that are drawn one by one where each is to be moved by itself."""
+NEIGHBOURS = (0, 1, 3, 10, 30, 100, 300, 1000)
+"""How many last digits each number of a group lies beyond its first."""
 
 TABLES: dict[str, tuple[float, ...]] = {
     "plain": PLAIN,
@@ -98,3 +105,41 @@ def draw_array(draw: Draw, shape: tuple[int, ...], numbers: tuple[float, ...]) -
         return rng.choice(np.array(numbers), size=size).reshape(shape)
     picks = draw(st.lists(st.sampled_from(numbers), min_size=size, max_size=size))
     return np.array(picks, dtype=np.float64).reshape(shape)
+
+
+def scaled(domain: Domain) -> st.SearchStrategy[float]:
+    """Numbers of four digits inside a domain, as choices of a sign, a decade and two digits each.
+
+    Hypothesis climbs by adding 1 to one choice at a time, so each scale on which an error may grow is a choice.
+    """
+    low, high, *_ = domain
+    reach = max(abs(low), abs(high))
+    most = DECADES[1] if reach == np.inf else min(DECADES[1], int(np.floor(np.log10(reach))))
+    least = 0 if low >= 1 else DECADES[0]
+    minus = st.just(False) if low >= 0 else st.just(True) if high <= 0 else st.booleans()
+    parts = st.tuples(minus, st.integers(least, most), st.integers(10, 99), st.integers(0, 99))
+    return parts.map(_spelled).filter(lambda number: bool(holds(domain, number)))
+
+
+def _spelled(parts: tuple[bool, int, int, int]) -> float:
+    minus, decade, lead, tail = parts
+    return float(f"{'-' if minus else ''}{lead}{tail:02}e{decade - 3}")
+
+
+def draw_scaled(draw: Draw, shape: tuple[int, ...], domain: Domain) -> np.ndarray[Any, Any]:
+    """A float64 array of such numbers, from a table where there are many elements."""
+    size = int(np.prod(shape))
+    if size > FEW:
+        return draw_array(draw, shape, table("plain", domain))
+    return np.array([draw(scaled(domain)) for _ in range(size)], dtype=np.float64).reshape(shape)
+
+
+def draw_neighbours(draw: Draw, domain: Domain) -> np.ndarray[Any, Any]:
+    """One such number and others beyond it, near and far, as far as the domain reaches.
+
+    A rounding error leaps from each number to the next; the largest of several shows the slope that it hides.
+    """
+    first = Decimal(repr(draw(scaled(domain))))
+    digit = Decimal(1).scaleb(first.adjusted() - 3)
+    numbers = [float(first + digit * i) for i in NEIGHBOURS]
+    return np.array([n if holds(domain, n) else float(first) for n in numbers])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from oracles.campaign import Plan, Progress, campaign, plan_check
-from oracles.records import Failure, Finding, Footer, Header, Judged, Known
+from oracles.records import Accuracy, Failure, Finding, Footer, Header, Judged, Known
 
 
 @dataclass
@@ -19,6 +19,7 @@ class Ran:
     judged: list[Judged] = field(default_factory=list)
     known: list[Known] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    accuracy: list[Accuracy] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     footers: list[Footer] = field(default_factory=list)
     progress: list[Progress] = field(default_factory=list)
@@ -33,7 +34,7 @@ class Ran:
         """Put one record or progress in its place."""
         places = {
             Header: self.headers, Judged: self.judged, Known: self.known, Finding: self.findings,
-            Failure: self.failures, Footer: self.footers, Progress: self.progress,
+            Accuracy: self.accuracy, Failure: self.failures, Footer: self.footers, Progress: self.progress,
         }  # fmt: skip
         places[type(item)].append(item)
         self.order.append(type(item).__name__)

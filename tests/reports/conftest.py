@@ -13,8 +13,10 @@ import pytest
 from oracles.arrays import Array
 from oracles.program import Case, Input, Program, Ref, Scalar, Slice, Step
 from oracles.records import (
+    Accuracy,
     Comparison,
     Failure,
+    Farthest,
     Finding,
     Footer,
     Header,
@@ -288,6 +290,34 @@ def _hostile() -> Finding:
     )
 
 
+def farthest(number: int = 1, op: str = "std", **changes: Any) -> Farthest:
+    """The element of a gradient that is half a budget off."""
+    given: dict[str, Any] = {
+        "id": f"{number:012x}",
+        "case": Case(program(op), (array([0.5, 0.25]),), (array(1.0),), "float32"),
+        "argument": "gradient of x",
+        "element": 1,
+        "expected": "-0.70710678118654752440",
+        "got": "-0.7071067690849304",
+        "budgets": "0.5",
+        "ulps": "1.25",
+    }
+    return Farthest(**given | changes)
+
+
+def accuracy() -> Iterator[Accuracy]:
+    """Worst errors of the twelve ops at two dtypes, one with more ulps elsewhere, and a hostile one."""
+    for at, op in enumerate(OPS):
+        for dtype in ("float64", "float32"):
+            found = farthest(at, op, budgets=f"{0.9 - at / 20:.2f}")
+            yield Accuracy(op, dtype, 1, 40, found, found)
+    most = farthest(99, budgets="0.01", ulps="1e15")
+    yield Accuracy("std", "float32", 2, 8, farthest(98, budgets="493112.9", ulps=""), most)
+    odd = Case(program(HOSTILE, HOSTILE), (Array(HOSTILE, (3,), HOSTILE, HOSTILE),), (array(1.0),), "float32")
+    texts = dict.fromkeys(("id", "argument", "expected", "got", "budgets", "ulps"), HOSTILE)
+    yield Accuracy(HOSTILE, HOSTILE, 1, 1, farthest(case=odd, **texts), farthest(case=odd, **texts))
+
+
 def cases() -> Iterator[Judged]:
     """Some 900 cases over twelve ops, composed programs and a hostile op, with every outcome among them."""
     draw = random.Random(7)
@@ -338,7 +368,7 @@ def records() -> list[Record]:
         Failure("oracle pytorch", HOSTILE),
     ]
     last = Footer(cases=901, judged=801, findings=6, seconds=74.25)
-    return [header(), *cases(), *findings(), *failures, last]
+    return [header(), *cases(), *findings(), *accuracy(), *failures, last]
 
 
 def run(*given: Record) -> Run:
@@ -351,6 +381,7 @@ def run(*given: Record) -> Run:
         failures=tuple(r for r in held if isinstance(r, Failure)),
         footer=next((r for r in held if isinstance(r, Footer)), None),
         known=tuple(r for r in held if isinstance(r, Known)),
+        accuracy=tuple(r for r in held if isinstance(r, Accuracy)),
     )
 
 

@@ -86,7 +86,7 @@ def test_witnesses_are_held_to_the_truth(build):
 def test_everything_the_case_hands_over_is_given(build):
     """A second-order case lists inputs, cotangent and weights, each under its name."""
     walk = next(f for f in build.findings() if f.blame == "walk")
-    assert [(g.role, g.name, g.values) for g in given(walk)] == [
+    assert [(g.role, g.name, g.values) for g in given(walk.case)] == [
         ("input", "a", "[2.0, 3.0]"),
         ("input", "b", "[5.0, 7.0]"),
         ("cotangent of", "t3", "[1.0, 1.0]"),

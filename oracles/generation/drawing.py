@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import refgrad
 from oracles.exact.evaluate import as_index
-from oracles.generation.values import REALS, Domain, Draw, draw_array, holds, table
+from oracles.generation.values import REALS, Domain, Draw, draw_array, holds, integers, one_of, table
 from oracles.program import IndexItem, Input, Layout, Operand, Program, Ref, Refs, Scalar, Setting, Step
 from oracles.signatures import call
 
@@ -65,11 +65,14 @@ class Drawing:
 
     def one_of(self, *choices: Any) -> Any:
         """One of the choices; shrinks towards the first."""
-        return self.draw(st.sampled_from(choices))
+        try:
+            return self.draw(one_of(*choices))
+        except TypeError:  # a choice cannot be hashed
+            return self.draw(st.sampled_from(choices))
 
     def integer(self, low: int, high: int) -> int:
         """An integer in [low, high]; shrinks towards low."""
-        return int(self.draw(st.integers(low, high)))
+        return int(self.draw(integers(low, high)))
 
     def shape(self, least: int = 0, most: int = 3) -> tuple[int, ...]:
         """A small shape of `least` to `most` dimensions, as the face would have it."""

@@ -6,15 +6,16 @@ through the adapter that campaigns use, with every element of its outputs and gr
 and a derived budget. gradcheck compares with differences: in its slow mode every element, in its fast mode one random
 projection.
 
-Three tables:
+Four tables:
 
 - by function and size: the same inputs, made beforehand, through each checker
 - generated cases: refgrad's drawing with Hypothesis included, then the same inputs through gradcheck
+- the cost of truth and budget against the number of scalar steps, to the size where balls are refused
 - the whole path of `refgrad check`: drawing, two worker processes, four oracles, records
 
 Figures are CPU seconds of this process and, in the last table, of its workers.
 
-    python -m benchmarks.checks [--seconds 0.3] [--programs 60]
+    python -m benchmarks.checks [--seconds 0.3] [--programs 160]
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ import torch
 from hypothesis import Phase
 
 from oracles.arrays import Array
+from oracles.budget.rounded import MOST_STEPS
 from oracles.campaign import bench_of, units
 from oracles.comparison import compare
 from oracles.generation.programs import pairs
@@ -43,7 +45,7 @@ from oracles.search import POINTS, _run, search
 from oracles.subjects import load
 from oracles.subjects.protocol import Lacking
 from oracles.subjects.running import outputs_of, run
-from oracles.truth import Enclosed, Truths
+from oracles.truth import Enclosed, Truths, Unknown
 
 TORCH = load("torch")
 SIZES = (1, 10, 100)
@@ -228,6 +230,71 @@ def generated(programs: int) -> None:
         print(f"gradcheck, {mode} mode  {clock.rate:8.0f} cases per CPU second ({clock.cases} cases)")
 
 
+CHAIN = ("sin", "exp", "tanh", "mul", "sigmoid", "neg", "square", "atan", "add", "cos")
+"""Ten elementwise ops, one after the other; a binary one is given the input as its second operand."""
+LENGTHS = (100, 1_000, 10_000, 100_000)
+
+
+def chained(steps: int) -> Program:
+    """A program of so many scalar steps: each op of the chain on a tenth as many elements."""
+    binary = ("mul", "add")
+    made = tuple(Step(op, (Ref(n), Ref(0)) if op in binary else (Ref(n),)) for n, op in enumerate(CHAIN))
+    return Program((Input("a", (steps // len(CHAIN),), "float64"),), made, (len(CHAIN),))
+
+
+def summed(steps: int) -> Program:
+    return Program((Input("a", (steps,), "float64"),), one("sum"), (1,))
+
+
+def running(steps: int) -> Program:
+    return Program((Input("a", (steps,), "float64"),), one("cumsum", dim=0), (1,))
+
+
+def multiplied(steps: int) -> Program:
+    """A matrix product of about so many products."""
+    side = round(steps ** (1 / 3))
+    inputs = tuple(Input(name, (side, side), "float64") for name in "ab")
+    return Program(inputs, FUNCTIONS["matmul"][1], (2,))
+
+
+CURVES = {"ten ops in a chain": chained, "sum": summed, "cumsum": running, "matmul": multiplied}
+
+
+def curve() -> None:
+    """CPU time of truth and budget against scalar steps; a slope of 1 is linear cost."""
+    print("\nms of CPU for truth and budget at order 2, by scalar steps; a slope of 1 is linear cost\n")
+    print(f"{'':20}" + "".join(f"{n:>10,}" for n in LENGTHS) + f"{'slope':>8}")
+    rng = np.random.default_rng(3)
+    for name, program in CURVES.items():
+        spent = [cost(program(n), rng) for n in LENGTHS]
+        slope = np.polyfit(np.log(LENGTHS), np.log(spent), 1)[0]
+        print(f"{name:20}" + "".join(f"{1e3 * s:10.1f}" for s in spent) + f"{slope:8.2f}")
+    refused = Truths(case_of(chained(2 * MOST_STEPS), rng))
+    found = refused.at(refused.case)
+    assert isinstance(found, Unknown)
+    print(f"\nBalls up to {MOST_STEPS:,} steps, where ten products within a matrix product count as one.")
+    print(f"Beyond, the exact oracle cannot tell ({found.reason});")
+    print("differences, PyTorch's answer and the laws, which need no balls, still judge.")
+
+
+def case_of(program: Program, rng: np.random.Generator) -> Case:
+    shape = result_shape(program, program.inputs[0].shape)
+    inputs = tuple(Array.of(rng.normal(size=i.shape)) for i in program.inputs)
+    seconds = tuple(Array.of(rng.normal(size=i.shape)) for i in program.inputs)
+    return Case(program, inputs, (Array.of(rng.normal(size=shape)),), "float64", 2, seconds)
+
+
+def cost(program: Program, rng: np.random.Generator) -> float:
+    """CPU seconds, the least of three."""
+    spent = []
+    for _ in range(3):
+        case = case_of(program, rng)
+        before = time.process_time()
+        assert isinstance(Truths(case).at(case), Enclosed)
+        spent.append(time.process_time() - before)
+    return min(spent)
+
+
 def whole_path(programs: int) -> None:
     """`refgrad check torch` and `refgrad check refgrad` without the command line: all dtypes that are its default."""
     print("\nthe whole path of refgrad check: drawing, workers, four oracles, records\n")
@@ -255,13 +322,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seconds", type=float, default=0.3, help="CPU seconds for each checker in each row")
-    parser.add_argument("--programs", type=int, default=40, help="programs drawn for each op")
+    parser.add_argument("--programs", type=int, default=160, help="programs drawn for each op")
     options = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     by_function(options.seconds)
     generated(options.programs)
+    curve()
     whole_path(options.programs)
 
 

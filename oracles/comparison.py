@@ -42,40 +42,39 @@ class Compared:
 def compare(enclosure: Enclosure, got: np.ndarray[Any, Any] | None, dtype: str) -> Compared:
     """Judge one array, whose shape has been found right; None stands for zeros."""
     values = [0.0] * len(enclosure.truth) if got is None else [float(v) for v in got.reshape(-1).tolist()]
-    ratios: list[float] = []
-    ulps: list[float] = []
+    errors = [_distance(v, t) for v, t in zip(values, enclosure.truth, strict=True)]
+    budgets = zip(errors, enclosure.budget, strict=True)
+    ratios = [0.0 if error == 0 else error / budget if budget else math.inf for error, budget in budgets]
+    centres = [float(t) for t in enclosure.truth]
+    ulps = [error / ulp(c, dtype) if error else 0.0 for error, c in zip(errors, centres, strict=True)]
     fault, elsewhere = "", 0
-    for i, (value, truth, budget) in enumerate(zip(values, enclosure.truth, enclosure.budget, strict=True)):
-        error = _distance(value, truth)
-        ratio = 0.0 if error == 0 else error / budget if budget else math.inf
-        ratios.append(ratio)
-        ulps.append(error / ulp(float(truth.mid()), dtype))
-        if ratio <= 1:
-            continue
+    for i in [i for i, ratio in enumerate(ratios) if not ratio <= 1]:
+        value = values[i]
         if enclosure.hull is not None and math.isfinite(value) and enclosure.hull[i].overlaps(arb(value)):
             elsewhere += 1
             continue
         found = "no gradient" if got is None else _fault(value)
         if not fault or FAULTS.index(found) < FAULTS.index(fault):
             fault = found
-    return Compared(enclosure.argument, fault, ratios, ulps, elsewhere, _says_little(enclosure))
+    return Compared(
+        enclosure.argument, fault, ratios, ulps, elsewhere, _says_little(centres, enclosure.budget)
+    )
 
 
 def _distance(value: float, truth: arb) -> float:
     if not math.isfinite(value):
         return math.inf
-    gap = abs(arb(value) - truth)
-    return float(gap.abs_lower())
+    return float((truth - value).abs_lower())
 
 
 def _fault(value: float) -> str:
     return "nan" if math.isnan(value) else "infinite" if math.isinf(value) else "wrong value"
 
 
-def _says_little(enclosure: Enclosure) -> bool:
+def _says_little(centres: list[float], budgets: list[float]) -> bool:
     """Whether every budget is so wide, beside the largest true element, that agreement would mean nothing."""
-    size = max((abs(float(t.mid())) for t in enclosure.truth), default=0.0)
-    return size > 0 and all(b > size / 4 for b in enclosure.budget)
+    size = max(map(abs, centres), default=0.0)
+    return size > 0 and all(b > size / 4 for b in budgets)
 
 
 def ulp(value: float, dtype: str) -> float:

@@ -8,6 +8,7 @@ errors. The inflated balls must contain the truth; if one does not, the oracle d
 from __future__ import annotations
 
 import contextlib
+import gc
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from oracles.answers import labels
 from oracles.budget.accuracy import CORRECT, precision
 from oracles.budget.blocks import BLOCKS
 from oracles.budget.forms import variants
-from oracles.budget.rounded import Overflow, Rounded, Rounding
+from oracles.budget.rounded import Overflow, Rounded, Rounding, TooLarge
 from oracles.exact.evaluate import NoMeaning, evaluate
 from oracles.exact.objects import Objects, objects
 from oracles.exact.scalars import Truth
@@ -78,6 +79,18 @@ def working_bits(bits: int) -> Iterator[None]:
         ctx.prec = before
 
 
+@contextlib.contextmanager
+def collector_at_rest() -> Iterator[None]:
+    """No search for cycles meanwhile: a tape is one large live heap, and walking it over and over is not linear."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
+
+
 def enclose(case: Case) -> Enclosed | Unknown:
     """Enclose the true answer to a case and derive its budget."""
     return Truths(case).at(case)
@@ -92,9 +105,13 @@ class Truths:
 
     def at(self, case: Case) -> Enclosed | Unknown:
         """The truth of a case that is this one, or this one at a lower order."""
+        with collector_at_rest():
+            return self._at(case)
+
+    def _at(self, case: Case) -> Enclosed | Unknown:
         try:
             budgeted = [m.at(case.order) for m in self._models]
-        except Overflow as error:
+        except (Overflow, TooLarge) as error:
             return Unknown(str(error))
         except NoMeaning as error:
             return Unknown(str(error), unsupported=True)
@@ -119,7 +136,7 @@ class Truths:
                 if _narrow(truth, budget):
                     try:
                         hull = self._wide.at(case.order).answer if model.touched else None
-                    except Overflow as error:
+                    except (Overflow, TooLarge) as error:
                         return Unknown(f"on a branch that rounding may take, {error}")
                     return _enclosed(truth, budget, hull, bits, balls.kinks)
             bits *= 2
@@ -275,7 +292,7 @@ class _Swept:
                     continue
                 if not free and not model.overlaps(exact):
                     return None
-                row.append(_above(model.rad() if free else abs(model - exact.mid())))
+                row.append(_above(model.rad() if free else model - exact.mid()))
             found[name] = row
         return found
 
@@ -296,7 +313,7 @@ class _Model:
                 self._orders[2] = self._second()
             except Overflow as error:
                 self._orders[2] = error
-        self.algebra.blocks.clear()  # they and the scalars hold each other: a heap for the collector to walk
+        self.algebra.release()
         del self.algebra, self.leaves, self.outputs, self.gradients, self.cotangents
 
     def at(self, order: int) -> _Swept:
@@ -354,5 +371,6 @@ class _Model:
 
 
 def _above(ball: arb) -> float:
-    """A float no smaller than the ball."""
-    return math.nextafter(float(arb(ball).abs_upper()), math.inf) if not ball.is_zero() else 0.0
+    """A float no smaller than the ball's magnitude."""
+    reach = float(ball.abs_upper())
+    return math.nextafter(reach, math.inf) if reach or not ball.is_zero() else 0.0

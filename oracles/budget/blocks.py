@@ -8,6 +8,7 @@ g*y/x where the meaning's own chain rule says g, and would be accused of an erro
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from flint import arb
 
 from oracles.budget.norms import norm
 from oracles.budget.rounded import Rounded, Rounding
+from oracles.budget.sums import later
 from oracles.exact.linear import einsum as contracted
 from oracles.exact.linear import eliminated_system, matmul, pivots
 from oracles.exact.linear import inv as eliminated
@@ -37,7 +39,7 @@ def _peak(arena: Rounding, run: Run) -> Rounded:
 
 def _exps(arena: Rounding, run: Run) -> tuple[Rounded, list[Rounded]]:
     peak = _peak(arena, run)
-    return peak, [(x - peak).exp() for x in run]
+    return peak, arena.along(lambda x: (x - peak).exp(), run)
 
 
 def logsumexp(arena: Rounding, x: Objects, *, dim: Dim, keepdim: bool = False) -> list[Objects]:
@@ -54,7 +56,7 @@ def logsumexp(arena: Rounding, x: Objects, *, dim: Dim, keepdim: bool = False) -
 
 def _pull_logsumexp(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> list[Rounded | None]:
     (g,), (y,) = gs, ys
-    return [None if g is None else g * (x - y).exp() for x in xs]
+    return [None] * len(xs) if g is None else list(y.arena.along(lambda x: g * (x - y).exp(), xs))
 
 
 def softmax(arena: Rounding, x: Objects, *, dim: int) -> list[Objects]:
@@ -64,14 +66,18 @@ def softmax(arena: Rounding, x: Objects, *, dim: int) -> list[Objects]:
         with arena.silent():
             _, powers = _exps(arena, run)
             total = arena.add(powers)
-            values = [p / total for p in powers]
+            values = arena.along(lambda p: p / total, powers)
         return arena.attach(values, tuple(run), _pull_softmax)
 
     return [_along(x, dim, one)]
 
 
 def _pull_softmax(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> list[Rounded | None]:
-    arena = ys[0].arena
+    arena, full = ys[0].arena, [g for g in gs if g is not None]
+    if len(full) == len(ys):
+        whole = arena.along(operator.mul, full, ys)
+        total = arena.add(whole)
+        return list(arena.along(lambda p, y: p - y * total, whole, ys))
     products = [None if g is None else g * y for g, y in zip(gs, ys, strict=True)]
     total = arena.add([p for p in products if p is not None])
     return [-(y * total) if p is None else p - y * total for p, y in zip(products, ys, strict=True)]
@@ -95,14 +101,9 @@ def _pull_cumprod(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) 
     arena = ys[0].arena
     products = [None if g is None else g * y for g, y in zip(gs, ys, strict=True)]
     smooth = next((k for k, x in enumerate(xs) if x.ball.contains(0)), len(xs))
-    pulled: list[Rounded | None] = []
-    for k, x in enumerate(xs):
-        if k < smooth:
-            later = [p for p in products[k:] if p is not None]
-            pulled.append(arena.add(later) / x if later else None)
-        else:
-            pulled.append(_by_definition(gs, xs, k))
-    return pulled
+    sums = zip(later(arena, products)[:smooth], xs, strict=False)
+    pulled = [None if p is None else p / x for p, x in sums]
+    return [*pulled, *(_by_definition(gs, xs, k) for k in range(smooth, len(xs)))]
 
 
 def _by_definition(gs: Cotangents, xs: Sequence[Rounded], k: int) -> Rounded | None:
@@ -134,14 +135,14 @@ def std(
         if g is None:
             return [None] * len(xs)
         scale = g / (y * (len(xs) - correction))
-        return [scale * c for c in _centred(arena, xs)]
+        return list(arena.along(lambda c: scale * c, _centred(arena, xs)))
 
     return [reduced(x, dim, keepdim, one)]
 
 
 def _centred(arena: Rounding, run: Run) -> list[Rounded]:
     mean = arena.add(run) / len(run)
-    return [x - mean for x in run]
+    return arena.along(lambda x: x - mean, run)
 
 
 def silu(arena: Rounding, x: Objects) -> list[Objects]:
@@ -169,7 +170,8 @@ def gelu(arena: Rounding, x: Objects, *, approximate: str = "none") -> list[Obje
     def one(x: Rounded) -> Rounded:
         e = (x * (arb(1) / 2).sqrt()).erf()
         coarse = arena.make(e.ball + arb(0, COARSE_ERF * arena.u), 0, (e,), lambda g, y, e: (g,))
-        return x * ((1 + coarse) * 0.5)
+        value: Rounded = x * ((1 + coarse) * 0.5)
+        return value
 
     return [objects(map(one, x.flat), x.shape)]
 
@@ -215,16 +217,19 @@ def log_softmax(arena: Rounding, x: Objects, *, dim: int) -> list[Objects]:
     def one(run: Run) -> list[Rounded]:
         with arena.silent():
             peak = _peak(arena, run)
-            off = [x - peak for x in run]
-            total = arena.add([x.exp() for x in off]).log()
-            values = [x - total for x in off]
+            off = arena.along(lambda x: x - peak, run)
+            total = arena.add(arena.along(lambda x: x.exp(), off)).log()
+            values = arena.along(lambda x: x - total, off)
         return arena.attach(values, tuple(run), _pull_log_softmax)
 
     return [_along(x, dim, one)]
 
 
 def _pull_log_softmax(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> list[Rounded | None]:
-    total = ys[0].arena.add([g for g in gs if g is not None])
+    arena, full = ys[0].arena, [g for g in gs if g is not None]
+    total = arena.add(full)
+    if len(full) == len(ys):
+        return list(arena.along(lambda g, y: g - y.exp() * total, full, ys))
     return [-(y.exp() * total) if g is None else g - y.exp() * total for g, y in zip(gs, ys, strict=True)]
 
 
@@ -245,7 +250,7 @@ def var(
         if g is None:
             return [None] * len(xs)
         scale = g * 2 / (len(xs) - correction)
-        return [scale * c for c in _centred(arena, xs)]
+        return list(arena.along(lambda c: scale * c, _centred(arena, xs)))
 
     return [reduced(x, dim, keepdim, one)]
 

@@ -7,11 +7,10 @@ forms decide how wide a budget is and never where the truth lies; a test proves 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import Any
 
-from oracles.exact.lowering import Derived
+from oracles.exact.lowering import Derived, Lowered
 
 FORMS: dict[str, tuple[dict[str, str], ...]] = {
     "abs": ({"x": "sign(x)"}, {"x": "x/Abs(x)"}),
@@ -57,7 +56,7 @@ def variants(ops: Iterable[str]) -> int:
 
 
 @cache
-def form(op: str, f: Derived, variant: int) -> Sequence[Callable[..., Any]]:
+def form(op: str, f: Derived, variant: int) -> Sequence[Lowered]:
     """One function of (y, *inputs) for each input of the op: its slope as libraries compute it.
 
     `variant` chooses among the op's forms; one with fewer has its last.

@@ -58,9 +58,10 @@ def _signed(size: Rounded, x: Rounded) -> Rounded:
     """`size` with the sign of x, or of either sign where rounding may take x to the other side of 0."""
     if x.ball > 0:
         return size
-    return -size if x.ball < 0 else size * Rounded(x.arena, arb(0, 1), False)
+    signed: Rounded = -size if x.ball < 0 else size * Rounded(x.arena, arb(0, 1), False)
+    return signed
 
 
 def _pull_norm(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> list[Rounded | None]:
     (g,), (y,) = gs, ys
-    return [None if g is None else g * (x / y) for x in xs]
+    return [None] * len(xs) if g is None else list(y.arena.along(lambda x: g * (x / y), xs))

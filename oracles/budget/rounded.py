@@ -1,121 +1,44 @@
 """Arithmetic as a sound implementation does it: every operation multiplied by the ball [1 - c*u, 1 + c*u].
 
-A `Rounded` is a scalar with the ball of all values that a sound implementation may hold there. Its operators record
-how to pull a cotangent back, in rounded arithmetic again, so a reverse sweep can be swept again: second order is
-reverse over reverse, as subjects do it. The radius of a result is what a sound implementation may be off by.
+The operators of a `Rounded` scalar, or of a `Column` of them, record how to pull a cotangent back, in rounded
+arithmetic again, so a reverse sweep can be swept again: second order is reverse over reverse, as subjects do it. The
+radius of a result is what a sound implementation may be off by.
 """
 
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache, partial
 from typing import Any
 
 from flint import arb
 
-from oracles.budget.accuracy import CLASSES, CORRECT, ELEMENTARY, Precision
+from oracles.budget import kinks, sums
+from oracles.budget.accuracy import CLASSES, CORRECT, Precision
 from oracles.budget.forms import form
-from oracles.exact.lowering import HALF, Derived, derive, whole_power
+from oracles.budget.scalars import Column, Rounded
+from oracles.budget.sweep import Block, Pull, sweep
+from oracles.exact.lowering import Derived, Lowered, derive, whole_power
 from oracles.exact.scalars import JUMP
 
-Pull = Callable[..., "Sequence[Rounded | None]"]
-ZERO = arb(0)
-ONE = arb(1)
+__all__ = ["Column", "Overflow", "Rounded", "Rounding", "TooLarge"]
+
 NOT_FINITE = arb("nan")
+MOST_STEPS = 500_000
+"""Scalar operations that a program may take going forward; the sweeps take a fixed multiple of them."""
+FEW = 4
+"""Fewer rows than this are not worth a column: measured, one costs as much as two or three scalars."""
 
 
 class Overflow(ArithmeticError):
     """An intermediate value that may exceed the dtype's range, or a ball that reaches a pole: no budget exists."""
 
 
-class Block:
-    """Nodes made together, and how their cotangents become their parents' cotangents.
-
-    `pull(g, y, *parents)` for one node; `pull(gs, ys, parents)` for nodes made jointly, where some gs may be None.
-    """
-
-    __slots__ = ("joint", "outputs", "parents", "pull")
-
-    def __init__(
-        self, outputs: Sequence[Rounded], parents: Sequence[Rounded], pull: Pull, joint: bool
-    ) -> None:
-        self.outputs = outputs
-        self.parents = parents
-        self.pull = pull
-        self.joint = joint
-
-
-class Rounded:
-    """One scalar in rounded arithmetic. `needs` says whether anything it came from is differentiated."""
-
-    __slots__ = ("arena", "ball", "needs")
-
-    def __init__(self, arena: Rounding, ball: arb, needs: bool) -> None:
-        self.arena = arena
-        self.ball = ball
-        self.needs = needs
-
-    def __add__(self, other: Any) -> Rounded:
-        return self.arena.add((self, self.arena.lift(other)))
-
-    __radd__ = __add__
-
-    def __sub__(self, other: Any) -> Rounded:
-        return self.arena.sub(self, self.arena.lift(other))
-
-    def __rsub__(self, other: Any) -> Rounded:
-        return self.arena.sub(self.arena.lift(other), self)
-
-    def __mul__(self, other: Any) -> Rounded:
-        return self.arena.mul(self, self.arena.lift(other))
-
-    __rmul__ = __mul__
-
-    def __truediv__(self, other: Any) -> Rounded:
-        return self.arena.div(self, self.arena.lift(other))
-
-    def __rtruediv__(self, other: Any) -> Rounded:
-        return self.arena.div(self.arena.lift(other), self)
-
-    def __neg__(self) -> Rounded:
-        return self.arena.make(-self.ball, 0, (self,), lambda g, y, x: (-g,))
-
-    def __abs__(self) -> Rounded:
-        return self.arena.call("abs", derive("Abs(x)", ("x",)), self)
-
-    def __pow__(self, exponent: Any) -> Rounded:
-        return self.arena.power(self, exponent)
-
-    def __rpow__(self, base: Any) -> Rounded:
-        return self.arena.power(self.arena.lift(base), self)
-
-    def __getattr__(self, name: str) -> Callable[[], Rounded]:
-        """An elementary function as a method, `x.exp()`: what an expression asks of its numbers."""
-        if name not in ELEMENTARY:
-            raise AttributeError(f"{name} is no elementary function; see oracles/budget/accuracy.py")
-        return lambda: self.arena.call(name, derive(f"{name}(x)", ("x",)), self)
-
-    def heaviside(self) -> Rounded:
-        """The unit step: 0, 1, or both where rounding may reach the step. It has no slope of its own."""
-        undecided = not (self.ball > 0 or self.ball < 0)
-        if undecided and self.arena.wide:
-            return Rounded(self.arena, HALF, False)
-        return Rounded(self.arena, ONE if self.ball.mid() > 0 else ZERO, False)
-
-    def above(self, x: Any, y: Any) -> arb:
-        """Whether x > y, one of which is this: 1, 0, or, when wide, both where rounding may reach equality."""
-        gap = self.arena.lift(x).ball - self.arena.lift(y).ball
-        undecided = not (gap > 0 or gap < 0)
-        self.arena.touched += undecided
-        if undecided and self.arena.wide:
-            return HALF
-        return ONE if gap.mid() > 0 else ZERO
-
-    def between(self, a: Any, b: Any) -> Rounded:
-        """All that lies between the values of two branches, one of which is this."""
-        first, second = self.arena.lift(a), self.arena.lift(b)
-        return second + (first - second) * Rounded(self.arena, HALF, False)
+class TooLarge(ArithmeticError):
+    """A program of more scalar operations than balls are affordable for."""
 
 
 class Rounding:
@@ -145,7 +68,8 @@ class Rounding:
         self.forward = True
         self.wide = wide
         self.touched = 0
-        self._noise = {c: arb(1, c * self.u) for c in {0, *CLASSES.values()}}
+        self.steps = 0
+        self._noise = _noise(self.u)
         self._floor = arb(0, self.tiny)
 
     def leaf(self, value: float, tangent: float = 0.0) -> Rounded:
@@ -158,6 +82,17 @@ class Rounding:
         if isinstance(value, float) and math.isfinite(value) and not self._fits(exact):
             exact = exact * self._noise[CORRECT]
         return Rounded(self, exact, False)
+
+    def count(self, steps: int) -> None:
+        """Count operations going forward before they are done.
+
+        Raises:
+            TooLarge: they are more than `MOST_STEPS`.
+        """
+        if self.forward:
+            self.steps += steps
+            if self.steps > MOST_STEPS:
+                raise TooLarge(f"more than {MOST_STEPS:,} scalar operations, too many for ball arithmetic")
 
     @contextmanager
     def silent(self) -> Iterator[None]:
@@ -177,9 +112,9 @@ class Rounding:
         finally:
             self.forward = before
 
-    def lift(self, value: Any) -> Rounded:
-        """A plain number as a constant, rounded where it is none of the dtype's; a rounded scalar as it is."""
-        if isinstance(value, Rounded):
+    def lift(self, value: Any) -> Any:
+        """A plain number as a constant, rounded where it is none of the dtype's; a scalar or column as it is."""
+        if isinstance(value, Rounded | Column):
             return value
         if isinstance(value, arb) and not self._fits(value):  # such as 2/sqrt(pi)
             value = value * self._noise[CORRECT]
@@ -198,9 +133,7 @@ class Rounding:
         if c and not (c == CORRECT and self.forward and self._fits(exact)):
             exact = exact * self._noise[c] + self._floor
         if not abs(exact) < self.big:
-            if not self.variant:
-                raise Overflow("an intermediate value may overflow or reach a pole")
-            exact = NOT_FINITE
+            exact = self._overflowed()
         needs = False
         for parent in parents:
             if parent.needs:
@@ -208,8 +141,73 @@ class Rounding:
                 break
         y = Rounded(self, exact, needs)
         if needs and self.recording:
-            self.blocks.append(Block((y,), parents, pull, joint=False))
+            self.blocks.append(Block(y, parents, pull))
         return y
+
+    def make_column(self, exacts: list[arb], c: int, parents: Sequence[Column], pull: Pull) -> Column:
+        """The same, row by row.
+
+        Raises:
+            Overflow: as `make` does.
+        """
+        if c:
+            exacts = self.inexact(exacts, c)
+        big = self.big
+        if not all([abs(e) < big for e in exacts]):  # noqa: C419 - a generator takes half as long again
+            exacts = [e if abs(e) < big else self._overflowed() for e in exacts]
+        y = Column(self, exacts, any(x.needs for x in parents))
+        if y.needs and self.recording:
+            y.recorded = True
+            self.blocks.append(Block(y, parents, pull))
+        return y
+
+    def inexact(self, exacts: Sequence[arb], c: int) -> list[arb]:
+        """Results of class c as balls, before any is tested for overflow."""
+        noise, floor, bits = self._noise[c], self._floor, self.bits
+        if c == CORRECT and self.forward:
+            return [e if e.bits() <= bits and self._fits(e) else e * noise + floor for e in exacts]
+        return [e * noise + floor for e in exacts]
+
+    def _overflowed(self) -> arb:
+        if not self.variant:
+            raise Overflow("an intermediate value may overflow or reach a pole")
+        return NOT_FINITE
+
+    def operate(
+        self, function: Callable[..., arb], c: int, operands: Sequence[Rounded | Column], pull: Pull
+    ) -> Any:
+        """A function of balls, within c * u: of scalars, or, where one operand is a column, row by row.
+
+        Raises:
+            Overflow: as `make` does.
+        """
+        for x in operands:
+            if type(x) is Column:
+                rows = len(x.balls)
+                break
+        else:
+            self.count(max(1, len(operands) - 1))
+            return self.make(function(*[x.ball for x in operands]), c, operands, pull)  # type: ignore[arg-type]
+        self.count(rows)
+        columns = [self.spread(x, rows) for x in operands]
+        return self.make_column(list(map(function, *[x.balls for x in columns])), c, columns, pull)
+
+    def spread(self, x: Rounded | Column, rows: int) -> Column:
+        """A scalar in every row; a column as it is."""
+        return x if type(x) is Column else Column(self, [x.ball] * rows, x.needs, [x] * rows)  # type: ignore[list-item]
+
+    def along(self, function: Callable[..., Any], *lines: Sequence[Rounded]) -> list[Rounded]:
+        """A function of scalars in each row of these lines, which may be asked for all rows at once."""
+        if len(lines[0]) < FEW:
+            return [self.lift(function(*row)) for row in zip(*lines, strict=True)]
+        made = self.lift(function(*(Column.of(self, line) for line in lines)))
+        return self.spread(made, len(lines[0])).cells
+
+    def by_rows(self, function: Callable[..., Any], *columns: Any) -> Column:
+        """A function of scalars that decides in each row for itself."""
+        rows = next(len(x.balls) for x in columns if type(x) is Column)
+        cells = zip(*(self.spread(x, rows).cells for x in columns), strict=True)
+        return Column.of(self, [self.lift(function(*row)) for row in cells])
 
     def _fits(self, exact: arb) -> bool:
         """Whether a number is one of the dtype's own."""
@@ -225,105 +223,113 @@ class Rounding:
             self.blocks.append(Block(outputs, parents, pull, joint=True))
         return outputs
 
-    def call(self, op: str, f: Derived, *xs: Rounded) -> Rounded:
+    def each(self, op: str, f: Derived, columns: Sequence[Sequence[Rounded]]) -> list[Rounded]:
+        """Apply an elementwise op in each row of these columns; rows that need other slopes are other columns."""
+        if len(columns[0]) < FEW:
+            return self.along(partial(self.call, op, f), *columns)
+        kinds: dict[tuple[bool, ...], list[int]] = {}
+        needs = [[x.needs for x in column] for column in columns]
+        for row, kind in enumerate(zip(*needs, strict=True)):
+            kinds.setdefault(kind, []).append(row)
+        if len(kinds) == 1:
+            return self.along(partial(self.call, op, f), *columns)
+        results: dict[int, Rounded] = {}
+        for rows in kinds.values():
+            chosen = self.each(op, f, [[column[n] for n in rows] for column in columns])
+            results.update(zip(rows, chosen, strict=True))
+        return [results[n] for n in range(len(columns[0]))]
+
+    def call(self, op: str, f: Derived, *xs: Any) -> Any:
         """Apply an elementwise op: one rounding where it is elementary, else step by step from its meaning."""
         if op not in CLASSES or dict(f.fixed).get("alpha", 1) != 1:
-            stepwise: Rounded = f.value(*xs)
-            return stepwise
+            return self._asked(f.value, xs)
         if op == "div" and self.variant and not xs[0].needs:  # PyTorch: number / x is reciprocal(x) * number
             return self.mul(xs[0], self.call("reciprocal", derive("1/x", ("x",)), xs[1]))
+        self.count(len(xs[0].balls) if type(xs[0]) is Column else 1)
         if f.stepped:
             self._decide(f, xs)
         partials = form(op, f, self.variant)
 
-        def pull(g: Rounded, y: Rounded, *xs: Rounded) -> list[Rounded | None]:
-            return [_scaled(g, p(y, *xs)) if x.needs else None for p, x in zip(partials, xs, strict=True)]
+        def pull(g: Any, y: Any, *xs: Any) -> list[Any]:
+            return [
+                _scaled(g, self._asked(p, (y, *xs))) if x.needs else None
+                for p, x in zip(partials, xs, strict=True)
+            ]
 
+        if type(xs[0]) is Column:
+            balls = [b if type(b) is arb else arb(b) for b in f.value.over([x.balls for x in xs])]
+            return self.make_column(balls, CLASSES[op], xs, pull)
         return self.make(arb(f.value(*(x.ball for x in xs))), CLASSES[op], xs, pull)
 
-    def _decide(self, f: Derived, xs: Sequence[Rounded]) -> None:
-        balls = [x.ball for x in xs]
-        self.touched += any(arb(p(*balls)).rad() > JUMP for p in f.partials)
+    def _asked(self, formula: Lowered, xs: Sequence[Any]) -> Any:
+        """A formula of scalars, or of columns: as a whole where no row decides for itself."""
+        if formula.columnwise or type(xs[0]) is not Column:
+            return formula(*xs)
+        return self.by_rows(formula, *xs)
 
-    def add(self, xs: Sequence[Rounded]) -> Rounded:
+    def _decide(self, f: Derived, xs: Sequence[Any]) -> None:
+        columns = [x.balls if type(x) is Column else [x.ball] for x in xs]
+        rows = zip(*(p.over(columns) for p in f.partials), strict=True)
+        self.touched += sum(any(arb(p).rad() > JUMP for p in row) for row in rows)
+
+    def add(self, xs: Sequence[Any]) -> Any:
         """The sum in any order: n - 1 roundings of at most the sum of the magnitudes."""
         if len(xs) == 1:
             return xs[0]
-        total, size = ZERO, ZERO
-        for x in xs:
-            total += x.ball
-            size += abs(x.ball)
-        noise = arb(0, size.abs_upper() * ((len(xs) - 1) * self.u))
-        return self.make(total + noise, 0, tuple(xs), lambda g, y, *xs: (g,) * len(xs))
+        return self.operate(lambda *balls: sums.total(balls, self.u), 0, xs, lambda g, y, *xs: (g,) * len(xs))
+
+    def running(self, xs: Sequence[Rounded]) -> list[Rounded]:
+        """The sums of a line up to each of its elements, each in any order."""
+        return sums.running(self, xs)
+
+    def matmul(
+        self, a: Sequence[Rounded], b: Sequence[Rounded], shape: tuple[int, int, int]
+    ) -> list[Rounded]:
+        """The product of two row-major matrices, of shapes (n, k) and (k, m) for a `shape` (n, k, m)."""
+        return sums.matmul(self, a, b, shape)
 
     def dot(self, a: Sequence[Rounded], b: Sequence[Rounded]) -> Rounded:
         """The inner product, in any order of accumulation."""
-        products = [self.mul(x, y) for x, y in zip(a, b, strict=True)]
-        return self.add(products) if products else self.constant(0)
+        if not len(a):
+            return self.constant(0)
+        products = self.mul(Column.of(self, a), Column.of(self, b))
+        found: Rounded = self.add(products.cells)
+        return found
 
-    def neg(self, x: Rounded) -> Rounded:
+    def neg(self, x: Any) -> Any:
         """-x, exactly."""
-        return -x
+        return self.operate(operator.neg, 0, (x,), lambda g, y, x: (-g,))
 
-    def sub(self, a: Rounded, b: Rounded) -> Rounded:
+    def sub(self, a: Any, b: Any) -> Any:
         """a - b, rounded once."""
-        return self.make(a.ball - b.ball, 1, (a, b), lambda g, y, a, b: (g, -g if b.needs else None))
+        return self.operate(operator.sub, 1, (a, b), lambda g, y, a, b: (g, -g if b.needs else None))
 
-    def mul(self, a: Rounded, b: Rounded) -> Rounded:
+    def mul(self, a: Any, b: Any) -> Any:
         """a * b, rounded once."""
-        return self.make(
-            a.ball * b.ball,
-            1,
-            (a, b),
-            lambda g, y, a, b: (g * b if a.needs else None, g * a if b.needs else None),
-        )
+        return self.operate(operator.mul, 1, (a, b), _pull_mul)
 
-    def div(self, a: Rounded, b: Rounded) -> Rounded:
+    def div(self, a: Any, b: Any) -> Any:
         """a / b, rounded once; b's slope reuses the rounded quotient, whose own quotient may underflow."""
-        return self.make(
-            a.ball / b.ball,
-            1,
-            (a, b),
-            lambda g, y, a, b: (g / b if a.needs else None, -(g * (y / b)) if b.needs else None),
-        )
+        return self.operate(operator.truediv, 1, (a, b), _pull_div)
 
-    def power(self, base: Rounded, exponent: Any) -> Rounded:
+    def power(self, base: Any, exponent: Any) -> Any:
         """base ** exponent, one rounding of the class of pow; a zero exponent has slope exactly 0."""
         n = self.lift(exponent)
+        if type(n) is Column or (n.needs and type(base) is Column):
+            return self.by_rows(self.power, base, n)
 
-        def pull(g: Rounded, y: Rounded, base: Rounded, n: Rounded) -> list[Rounded | None]:
+        def pull(g: Any, y: Any, base: Any, *_: Any) -> list[Any]:
             by_base = None if n.ball == 0 else g * (n * base ** (n - 1 if n.needs else n.ball - 1))
-            return [by_base if base.needs else None, g * (y * base.log()) if n.needs else None]
+            return [by_base if base.needs else None, g * (y * base.log()) if n.needs else None][: 1 + n.needs]
 
-        ball = base.ball**n.ball if not _integer(n.ball) else whole_power(base.ball, int(float(n.ball)))
-        return self.make(ball, CLASSES["pow"], (base, n), pull)
+        number = int(float(n.ball)) if _integer(n.ball) else n.ball
+        raised = partial(_raised, number)
+        operands = (base, n) if n.needs else (base,)
+        return self.operate(raised, CLASSES["pow"], operands, pull)
 
     def largest(self, xs: Sequence[Rounded], share: bool) -> Rounded:
         """The maximum: exact, but rounding decides which element it is."""
-        value = xs[0].ball
-        for x in xs[1:]:
-            value = arb.max(value, x.ball)
-        slopes = self._shares(xs, share)
-
-        def pull(g: Rounded, y: Rounded, *xs: Rounded) -> list[Rounded | None]:
-            return [None if s is None else g if s is ONE else g * Rounded(self, s, False) for s in slopes]
-
-        return self.make(value, 0, tuple(xs), pull)
-
-    def _shares(self, xs: Sequence[Rounded], share: bool) -> list[arb | None]:
-        """What part of the maximum's cotangent each element gets; None where rounding cannot make it the largest."""
-        floor = max((x.ball.lower() for x in xs), key=float)
-        reached = [not x.ball < floor for x in xs]
-        if sum(reached) == 1:
-            return [ONE if hit else None for hit in reached]
-        self.touched += 1
-        if self.wide:
-            return [HALF if hit else None for hit in reached]
-        top = max(self.nominal(x) for x in xs)
-        tied = [self.nominal(x) == top for x in xs]
-        if share:
-            return [ONE / sum(tied) if t else None for t in tied]
-        return [ONE if i == tied.index(True) else None for i in range(len(xs))]
+        return kinks.largest(self, xs, share)
 
     def is_zero(self, x: Rounded) -> bool:
         """Whether the scalar is 0 and nothing else."""
@@ -331,9 +337,7 @@ class Rounding:
 
     def tip(self, xs: Sequence[Rounded]) -> Rounded:
         """The length of a vector of zeros: of slope 0 or, when wide, any between -1 and 1."""
-        self.touched += 1
-        slope = Rounded(self, arb(0, 1) if self.wide else ZERO, False)
-        return self.make(ZERO, 0, tuple(xs), lambda g, y, *xs: [g * slope] * len(xs))
+        return kinks.tip(self, xs)
 
     def nominal(self, x: Rounded) -> float:
         """A float near the value, for decisions that do not change the result (the choice of a pivot)."""
@@ -344,37 +348,52 @@ class Rounding:
     ) -> list[Rounded | None]:
         """One reverse sweep in rounded arithmetic: the cotangent of every leaf, None where no path leads."""
         self.forward = False
-        arriving: dict[Rounded, list[Rounded]] = {}
-        for y, g in zip(outputs, cotangents, strict=True):
-            arriving.setdefault(y, []).append(g)
-        for block in reversed(self.blocks.copy()):
-            if block.joint:
-                given = [arriving.get(y) for y in block.outputs]
-                if not any(given):
-                    continue
-                gs = [None if g is None else self.add(g) for g in given]
-                pulled = block.pull(gs, block.outputs, block.parents)
-            else:
-                (y,) = block.outputs
-                parts = arriving.get(y)
-                if parts is None:
-                    continue
-                pulled = block.pull(parts[0] if len(parts) == 1 else self.add(parts), y, *block.parents)
-            for parent, part in zip(block.parents, pulled, strict=True):
-                if part is not None and parent.needs:
-                    arriving.setdefault(parent, []).append(part)
-        return [self.add(arriving[x]) if x in arriving else None for x in leaves]
+        return sweep(self, outputs, cotangents, leaves)
+
+    def release(self) -> None:
+        """Let go of the tape: it and the scalars hold each other, a heap for the collector to walk."""
+        for block in self.blocks:
+            if type(block.outputs) is Column:
+                block.outputs.forget()
+        self.blocks.clear()
 
 
-def _scaled(g: Rounded, slope: Any) -> Rounded:
+@cache
+def _noise(u: float) -> dict[int, arb]:
+    """By class, the ball that a result of the class is multiplied by; its two numbers are exact."""
+    return {c: arb(1, c * u) for c in {0, *CLASSES.values()}}
+
+
+def _pull_mul(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    return g * b if a.needs else None, g * a if b.needs else None
+
+
+def _pull_div(g: Any, y: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    return g / b if a.needs else None, -(g * (y / b)) if b.needs else None
+
+
+def _scaled(g: Any, slope: Any) -> Any:
     """`g * slope`; a constant slope of exactly 1, -1 or 0 costs no rounding."""
     factor = g.arena.lift(slope)
-    ball = factor.ball
     if factor.needs:
         return g * factor
-    if ball.is_exact() and ball.is_integer() and abs(ball) <= 1:
-        return g if ball > 0 else -g if ball < 0 else Rounded(g.arena, ZERO, False)
-    return g * factor
+    if type(factor) is Column:
+        return g.arena.by_rows(_scaled, g, factor) if any(map(_is_sign, factor.balls)) else g * factor
+    if not _is_sign(factor.ball):
+        return g * factor
+    if factor.ball == 0:
+        return g.arena.spread(factor, len(g.balls)) if type(g) is Column else factor
+    return g if factor.ball > 0 else -g
+
+
+def _is_sign(ball: arb) -> bool:
+    return bool(ball.is_exact() and ball.is_integer() and abs(ball) <= 1)
+
+
+def _raised(number: Any, ball: arb, *_: arb) -> arb:
+    """A ball to the power of a number, whole or not."""
+    power: arb = whole_power(ball, number) if isinstance(number, int) else ball**number
+    return power
 
 
 def _integer(ball: arb) -> bool:

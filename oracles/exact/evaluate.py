@@ -155,8 +155,9 @@ def _elementwise(
     f = derive(meaning, tuple(k for k, _ in free), tuple(sorted(fixed.items())))
     arrays = [_scalars(algebra, x) for _, x in free]
     spread = np.broadcast_arrays(*arrays)
+    shape = spread[0].shape
     return objects(
-        (algebra.call(name, f, *xs) for xs in zip(*(a.flat for a in spread), strict=True)), spread[0].shape
+        algebra.each(name, f, [a.ravel().tolist() for a in spread]) if spread[0].size else (), shape
     )
 
 

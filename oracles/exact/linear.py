@@ -20,14 +20,14 @@ def matmul(algebra: Any, a: Objects, b: Objects) -> list[Objects]:
     right = np.broadcast_to(right, batch + right.shape[-2:])
     if left.shape[-1] != right.shape[-2]:
         raise ValueError(f"matmul of shapes {a.shape} and {b.shape}")
-    shape = (*batch, left.shape[-2], right.shape[-1])
-    cells = (
-        algebra.dot(list(left[(*place[:-2], place[-2])]), list(right[(*place[:-2], slice(None), place[-1])]))
-        for place in np.ndindex(shape)
-    )
-    rows = shape[-2:-1] if a.ndim > 1 else ()
-    columns = shape[-1:] if b.ndim > 1 else ()
-    return [objects(cells, shape).reshape(batch + rows + columns)]
+    n, k, m = left.shape[-2], left.shape[-1], right.shape[-1]
+    out = np.empty((*batch, n, m), dtype=object)
+    for place in np.ndindex(batch):
+        cells = algebra.matmul(left[place].ravel().tolist(), right[place].ravel().tolist(), (n, k, m))
+        out[place] = objects(cells, (n, m))
+    rows = (n,) if a.ndim > 1 else ()
+    columns = (m,) if b.ndim > 1 else ()
+    return [out.reshape(batch + rows + columns)]
 
 
 def solve(

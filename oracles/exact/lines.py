@@ -95,8 +95,8 @@ def cumsum(algebra: Any, x: Objects, *, dim: int) -> list[Objects]:
         out[()] = x[()]
         return [out]
     source, target = np.moveaxis(x, dim, -1), np.moveaxis(out, dim, -1)
-    for place in np.ndindex(source.shape):
-        target[place] = algebra.add(list(source[(*place[:-1], slice(place[-1] + 1))]))
+    for place in np.ndindex(source.shape[:-1]):
+        target[place] = objects(algebra.running(source[place].tolist()), target[place].shape)
     return [out]
 
 

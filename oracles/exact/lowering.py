@@ -8,9 +8,10 @@ asks its argument: `exp(x)` is `x.exp()`, so the same formula runs on an Arb bal
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -136,10 +137,13 @@ ASKED = (
 )
 """Functions that both kinds of number have as methods of these names, which are SymPy's and Arb's."""
 
+PLAIN = (arb, int, float)
+"""Numbers that are no rounded scalars: some functions are spelled out for them."""
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{name: _asks(name) for name in ASKED},
-    "sigmoid": lambda x: x.sigmoid() if hasattr(x, "above") else 1 / (1 + (-arb(x)).exp()),
-    "reciprocal": lambda x: x.reciprocal() if hasattr(x, "above") else 1 / arb(x),
+    "sigmoid": lambda x: 1 / (1 + (-arb(x)).exp()) if isinstance(x, PLAIN) else x.sigmoid(),
+    "reciprocal": lambda x: 1 / arb(x) if isinstance(x, PLAIN) else x.reciprocal(),
     "Abs": abs,
     "Max": larger,
     "Min": smaller,
@@ -167,17 +171,79 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "**": operator.pow,
     "neg": operator.neg,
 }
+COLUMNWISE = {*ASKED, *OPERATIONS, "sigmoid", "reciprocal", "ratio", "pi"}
+"""What a column of rounded scalars can be asked as a whole: nothing that decides, for each decides for itself."""
 Body = Callable[[tuple[Any, ...]], Any]
+Column = Callable[[Sequence[Iterable[Any]]], Iterable[Any]]
 
 
-def lowered(formula: Any, inputs: int) -> Callable[..., Any]:
+class Lowered:
+    """A formula as a function: of numbers, or, by `over`, of columns of balls, row by row.
+
+    Attributes:
+        columnwise: whether it may be called with columns of rounded scalars in place of numbers.
+    """
+
+    __slots__ = ("_body", "_column", "columnwise")
+
+    def __init__(self, formula: Any, inputs: int) -> None:
+        self._body = _body(formula, inputs)
+        used = _used(formula)
+        self.columnwise = used <= COLUMNWISE
+        self._column = None if "choose" in used else _column(formula, inputs)
+
+    def __call__(self, *xs: Any) -> Any:
+        """The value for these numbers."""
+        return self._body(xs)
+
+    def over(self, columns: Sequence[Sequence[Any]]) -> list[Any]:
+        """The value in every row. One operation is done for all rows before the next."""
+        if self._column is None:  # a branch that is not taken in a row must not be evaluated there
+            return [self._body(xs) for xs in zip(*columns, strict=True)]
+        made = self._column(columns)
+        return (
+            list(itertools.islice(made, len(columns[0])))
+            if isinstance(made, itertools.repeat)
+            else list(made)
+        )
+
+
+def lowered(formula: Any, inputs: int) -> Lowered:
     """A formula as a function of so many numbers. Nothing of it is ever read as code.
 
     Raises:
         ValueError: it is no formula.
     """
+    return Lowered(formula, inputs)
+
+
+def _used(formula: Any) -> set[str]:
+    """The names of all functions and operations in a formula."""
+    match formula:
+        case ["input", _]:
+            return set()
+        case [str(name), *operands]:
+            return {name}.union(*(_used(operand) for operand in operands))
+    return set()
+
+
+def _column(formula: Any, inputs: int) -> Column:
+    """A formula that `_body` has found to be one, over columns; what has no input in it is evaluated once."""
+    match formula:
+        case ["input", int(place)]:
+            return operator.itemgetter(place)
+        case [str(name), *operands] if _has_input(formula):
+            columns = [_column(operand, inputs) for operand in operands]
+            function = (
+                operator.methodcaller(name) if name in ASKED else FUNCTIONS.get(name) or OPERATIONS[name]
+            )
+            return lambda xs: map(function, *(column(xs) for column in columns))
     body = _body(formula, inputs)
-    return lambda *xs: body(xs)
+    return lambda xs: itertools.repeat(body(()))
+
+
+def _has_input(formula: Any) -> bool:
+    return isinstance(formula, list) and (formula[0] == "input" or any(map(_has_input, formula[1:])))
 
 
 def _body(formula: Any, inputs: int) -> Body:
@@ -211,7 +277,7 @@ def _call(function: Callable[..., Any], operands: list[Body]) -> Body:
     return lambda xs: function(*(operand(xs) for operand in operands))
 
 
-def lower(expression: sympy.Expr, symbols: Sequence[sympy.Symbol]) -> Callable[..., Any]:
+def lower(expression: sympy.Expr, symbols: Sequence[sympy.Symbol]) -> Lowered:
     """A SymPy expression as a function of the symbols' values, in order.
 
     Raises:
@@ -251,9 +317,9 @@ class Derived:
         if not len(self.partials) == len(self.seconds) == count or any(len(r) != count for r in self.seconds):
             raise ValueError(f"{len(self.partials)} derivatives by {count} names")
 
-    def forms(self, listed: Mapping[str, str]) -> tuple[Callable[..., Any], ...]:
+    def forms(self, listed: Mapping[str, str]) -> tuple[Lowered, ...]:
         """The slopes as functions of (y, *names), in the forms that are listed, else as SymPy writes them."""
-        found: list[Callable[..., Any]] = []
+        found: list[Lowered] = []
 
         def fill(data: dict[str, Any]) -> None:
             found[:] = [lowered(s, 1 + len(self.names)) for s in data["slopes"]]

@@ -15,10 +15,7 @@ Dim = int | tuple[int, ...] | None
 
 def objects(values: Iterable[Any], shape: tuple[int, ...]) -> Objects:
     """An object array of this shape, filled in row-major order."""
-    array = np.empty(math.prod(shape), dtype=object)
-    for i, value in enumerate(values):
-        array[i] = value
-    return array.reshape(shape)
+    return np.fromiter(values, dtype=object, count=math.prod(shape)).reshape(shape)
 
 
 def dims(dim: Dim, ndim: int) -> tuple[int, ...]:

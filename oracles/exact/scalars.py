@@ -1,46 +1,37 @@
-"""The chain rule over a graph of scalar nodes in ball arithmetic, to second order.
+"""The chain rule over a tape of scalar nodes in ball arithmetic, to second order.
 
-Each node knows its value, its parents and its slope towards each parent. Second order is forward over reverse: every
-ball carries its tangent along the weights of the first gradient, so the reverse sweep's tangent is the gradient of
-the weighted gradient.
+Each block of the tape knows its results, their parents and the slope of each towards each. Second order is forward
+over reverse: every ball carries its tangent along the weights of the first gradient, so the reverse sweep's tangent
+is the gradient of the weighted gradient.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import repeat
+from operator import add
 from types import MappingProxyType
 from typing import Any
 
 from flint import arb
 
 from oracles.exact.lowering import Derived
+from oracles.exact.tape import (
+    ZERO,
+    Block,
+    Column,
+    Constant,
+    Elementwise,
+    Node,
+    Product,
+    Running,
+    Weighted,
+    is_constant,
+)
 
-ZERO = arb(0)
 ONE = arb(1)
 JUMP = 0.1
 """A slope known no better than this is a jump: at working precision a smooth one never is."""
-
-
-class Node:
-    """One scalar. `partials` None means that every slope is 1."""
-
-    __slots__ = ("adjoint", "adjoint_tangent", "bends", "parents", "partials", "tangent", "value")
-
-    def __init__(
-        self,
-        value: arb,
-        tangent: arb = ZERO,
-        parents: tuple[Node, ...] = (),
-        partials: Sequence[arb] | None = None,
-        bends: Sequence[arb] | None = None,
-    ) -> None:
-        self.value = value
-        self.tangent = tangent
-        self.parents = parents
-        self.partials = partials
-        self.bends = bends
-        self.adjoint: arb | None = None
-        self.adjoint_tangent = ZERO
 
 
 class Truth:
@@ -54,36 +45,60 @@ class Truth:
 
     def __init__(self, order: int) -> None:
         self.order = order
-        self.nodes: list[Node] = []
+        self.blocks: list[Block] = []
         self.at_kink = 0
 
     def leaf(self, value: float, tangent: float = 0.0) -> Node:
         """An input element, exact, with its tangent."""
-        return self._keep(Node(arb(value), arb(tangent)))
+        return Node(arb(value), arb(tangent))
 
     def constant(self, value: float | arb) -> Node:
         """A number that nothing is differentiated by. Its tangent is `ZERO` itself."""
-        return Node(arb(value))
+        return Constant(arb(value))
 
-    def _keep(self, node: Node) -> Node:
-        self.nodes.append(node)
+    def _keep(
+        self,
+        node: Node,
+        parents: Column,
+        partials: Sequence[arb] | None = None,
+        bends: Sequence[arb] | None = None,
+    ) -> Node:
+        self.blocks.append(Weighted(node, parents, partials, bends))
         return node
 
     def call(self, op: str, f: Derived, *xs: Node) -> Node:
-        """Apply an elementwise op by its derived meaning."""
-        values = [x.value for x in xs]
-        partials = [p(*values) for p in f.partials]
-        if f.stepped:
-            partials = self._decide(partials)
-        if f.edges:  # the meaning says which branch a border belongs to; another choice is a convention
-            self.at_kink += any(arb(edge(*values)).contains(0) for edge in f.edges)
-        node = Node(arb(f.value(*values)), ZERO, xs, partials)
-        if self.order == 2:
-            node.tangent = _dot(partials, [x.tangent for x in xs])
-            node.bends = [_dot([s(*values) for s in row], [x.tangent for x in xs]) for row in f.seconds]
-        return self._keep(node)
+        """Apply an elementwise op, by its derived meaning, to scalars."""
+        (made,) = self.each(op, f, [[x] for x in xs])
+        return made
 
-    def _decide(self, partials: list[arb]) -> list[arb]:
+    def each(self, op: str, f: Derived, columns: Sequence[Column]) -> list[Node]:
+        """Apply an elementwise op, by its derived meaning, in each row of these columns."""
+        values = [[x.value for x in column] for column in columns]
+        partials = [p.over(values) for p in f.partials]
+        if f.stepped:
+            rows = [self._decide(row) for row in zip(*partials, strict=True)]
+            partials = [list(column) for column in zip(*rows, strict=True)]
+        for (
+            edge
+        ) in f.edges:  # the meaning says which branch a border belongs to; another choice is a convention
+            self.at_kink += sum(arb(gap).contains(0) for gap in edge.over(values))
+        balls = [v if type(v) is arb else arb(v) for v in f.value.over(values)]
+        if all(map(is_constant, columns)):
+            return list(map(Constant, balls))
+        results = list(map(Node, balls))
+        made = Elementwise(results, columns, partials)
+        if self.order == 2:
+            tangents = [None if is_constant(column) else [x.tangent for x in column] for column in columns]
+            for node, tangent in zip(results, _along(partials, tangents, len(results)), strict=True):
+                node.tangent = tangent
+            made.bends = [
+                None if own is None else _along([s.over(values) for s in row], tangents, len(results))
+                for row, own in zip(f.seconds, tangents, strict=True)
+            ]
+        self.blocks.append(made)
+        return results
+
+    def _decide(self, partials: Sequence[arb]) -> list[arb]:
         chosen = [least(p) if arb(p).rad() > JUMP else p for p in partials]
         if any(c is not p for c, p in zip(chosen, partials, strict=True)):
             self.at_kink += 1
@@ -93,42 +108,55 @@ class Truth:
         """The sum of any number of nodes."""
         if len(xs) == 1:
             return xs[0]
-        value, tangent = ZERO, ZERO
+        value = sum((x.value for x in xs), ZERO)
+        tangent = sum((x.tangent for x in xs), ZERO) if self.order == 2 else ZERO
+        return self._keep(Node(value, tangent), xs)
+
+    def running(self, xs: Sequence[Node]) -> list[Node]:
+        """The sums of a line up to each of its elements."""
+        value, tangent, results = ZERO, ZERO, []
         for x in xs:
-            value += x.value
-            tangent += x.tangent
-        return self._keep(Node(value, tangent, tuple(xs)))
+            value, tangent = value + x.value, tangent + x.tangent
+            results.append(Node(value, tangent))
+        self.blocks.append(Running(results, xs))
+        return results
 
     def neg(self, x: Node) -> Node:
         """-x."""
-        return self._keep(Node(-x.value, -x.tangent, (x,), (-ONE,), (ZERO,)))
+        return self._keep(Node(-x.value, -x.tangent), (x,), (-ONE,), (ZERO,))
 
     def mul(self, a: Node, b: Node) -> Node:
         """The product of two nodes."""
-        node = Node(a.value * b.value, ZERO, (a, b), (b.value, a.value))
-        if self.order == 2:
-            node.tangent = a.tangent * b.value + a.value * b.tangent
-            node.bends = (b.tangent, a.tangent)
-        return self._keep(node)
+        tangent = a.tangent * b.value + a.value * b.tangent if self.order == 2 else ZERO
+        return self._keep(
+            Node(a.value * b.value, tangent), (a, b), (b.value, a.value), (b.tangent, a.tangent)
+        )
 
     def dot(self, a: Sequence[Node], b: Sequence[Node]) -> Node:
         """The inner product of two equally long sequences; of empty ones, 0."""
         products = [self.mul(x, y) for x, y in zip(a, b, strict=True)]
         return self.add(products) if products else self.constant(0)
 
+    def matmul(self, a: Column, b: Column, shape: tuple[int, int, int]) -> list[Node]:
+        """The product of two row-major matrices, of shapes (n, k) and (k, m) for a `shape` (n, k, m)."""
+        made = Product(a, b, shape)
+        tangents = made.tangents() if self.order == 2 else repeat(ZERO)
+        made.results = list(map(Node, made.values(), tangents))
+        self.blocks.append(made)
+        return list(made.results)
+
     def sub(self, a: Node, b: Node) -> Node:
         """a - b."""
-        return self._keep(Node(a.value - b.value, a.tangent - b.tangent, (a, b), (ONE, -ONE), (ZERO, ZERO)))
+        return self._keep(Node(a.value - b.value, a.tangent - b.tangent), (a, b), (ONE, -ONE), (ZERO, ZERO))
 
     def div(self, a: Node, b: Node) -> Node:
         """a / b."""
         y, r = a.value / b.value, 1 / b.value
-        node = Node(y, ZERO, (a, b), (r, -y * r))
-        if self.order == 2:
-            node.tangent = (a.tangent - y * b.tangent) * r
-            dr = -b.tangent * r * r
-            node.bends = (dr, -(node.tangent * r + y * dr))
-        return self._keep(node)
+        if self.order == 1:
+            return self._keep(Node(y), (a, b), (r, -y * r))
+        tangent = (a.tangent - y * b.tangent) * r
+        dr = -b.tangent * r * r
+        return self._keep(Node(y, tangent), (a, b), (r, -y * r), (dr, -(tangent * r + y * dr)))
 
     def largest(self, xs: Sequence[Node], share: bool) -> Node:
         """The maximum. At a tie the slope is shared evenly (`share`), or goes to the first of the tied."""
@@ -142,10 +170,8 @@ class Truth:
             partials = [ONE / count if t else ZERO for t in tied]
         else:
             partials = [ONE if i == tied.index(True) else ZERO for i in range(len(xs))]
-        node = Node(value, ZERO, tuple(xs), partials, [ZERO] * len(xs))
-        if self.order == 2:
-            node.tangent = _dot(partials, [x.tangent for x in xs])
-        return self._keep(node)
+        tangent = _dot(partials, [x.tangent for x in xs]) if self.order == 2 else ZERO
+        return self._keep(Node(value, tangent), tuple(xs), partials, [ZERO] * len(xs))
 
     def is_zero(self, x: Node) -> bool:
         """Whether the node is 0 and nothing else."""
@@ -155,10 +181,8 @@ class Truth:
         """The length of a vector of zeros: at the tip of the cone the slope is 0, and there is no second derivative."""
         self.at_kink += 1
         nothing = [arb("nan")] * len(xs)
-        node = Node(ZERO, ZERO, tuple(xs), [ZERO] * len(xs), nothing)
-        if self.order == 2:
-            node.tangent = nothing[0]
-        return self._keep(node)
+        tangent = nothing[0] if self.order == 2 else ZERO
+        return self._keep(Node(ZERO, tangent), tuple(xs), [ZERO] * len(xs), nothing)
 
     def nominal(self, x: Node) -> float:
         """A float near the node's value, for decisions that do not change the result (the choice of a pivot)."""
@@ -168,21 +192,8 @@ class Truth:
         """Fill `adjoint` (and `adjoint_tangent`) of every node that the outputs depend on."""
         for node, g in zip(outputs, cotangents, strict=True):
             node.adjoint = arb(g) if node.adjoint is None else node.adjoint + arb(g)
-        second = self.order == 2
-        for node in reversed(self.nodes):
-            bar = node.adjoint
-            if bar is None or not node.parents:
-                continue
-            dot = node.adjoint_tangent
-            for i, parent in enumerate(node.parents):
-                p = node.partials[i] if node.partials is not None else None
-                step = bar if p is None else p * bar
-                parent.adjoint = step if parent.adjoint is None else parent.adjoint + step
-                if second:
-                    bend = dot if p is None else p * dot
-                    if node.bends is not None:
-                        bend = bend + node.bends[i] * bar
-                    parent.adjoint_tangent = parent.adjoint_tangent + bend
+        for block in reversed(self.blocks):
+            block.pull(self.order == 2)
 
 
 def least(ball: arb) -> arb:
@@ -200,3 +211,15 @@ def _dot(a: Sequence[Any], b: Sequence[arb]) -> arb:
         if y is not ZERO:  # a slope may be infinite towards a constant, whose tangent is ZERO itself
             total += x * y
     return total
+
+
+def _along(
+    slopes: Sequence[Sequence[Any]], tangents: Sequence[Sequence[arb] | None], count: int
+) -> list[arb]:
+    """The directional derivative in each row; None, and `ZERO` itself, are tangents of constants."""
+    total: list[arb] | None = None
+    for column, tangent in zip(slopes, tangents, strict=True):
+        if tangent is not None:
+            parts = [ZERO if t is ZERO else p * t for p, t in zip(column, tangent, strict=True)]
+            total = parts if total is None else list(map(add, total, parts))
+    return [ZERO] * count if total is None else total

@@ -25,6 +25,8 @@ from oracles.generation.values import (
     draw_neighbours,
     draw_scaled,
     holds,
+    integers,
+    one_of,
     table,
 )
 from oracles.program import IndexItem, Input, Layout, Operand, Program, Ref, Refs, Scalar, Setting, Step
@@ -79,11 +81,14 @@ class Drawing:
 
     def one_of(self, *choices: Any) -> Any:
         """One of the choices; shrinks towards the first."""
-        return self.draw(st.sampled_from(choices))
+        try:
+            return self.draw(one_of(*choices))
+        except TypeError:  # a choice cannot be hashed
+            return self.draw(st.sampled_from(choices))
 
     def integer(self, low: int, high: int) -> int:
         """An integer in [low, high]; shrinks towards low."""
-        return int(self.draw(st.integers(low, high)))
+        return int(self.draw(integers(low, high)))
 
     def shape(self, least: int = 0, most: int = 3) -> tuple[int, ...]:
         """A small shape of `least` to `most` dimensions, as the face would have it."""

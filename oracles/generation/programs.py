@@ -19,7 +19,7 @@ from oracles.arrays import DTYPES
 from oracles.arrays import Array as Recorded
 from oracles.generation.drawing import STEERED, Array, Drawing, Drawn
 from oracles.generation.steps import draw_step
-from oracles.generation.values import COTANGENTS, draw_array, holds
+from oracles.generation.values import COTANGENTS, draw_array, holds, integers, one_of
 from oracles.program import Case, DType, Program
 
 MOST_ELEMENTS = 48
@@ -47,18 +47,16 @@ def alone(draw: Any, op: str, face: str) -> Sample:
 @st.composite
 def composed(draw: Any, ops: tuple[str, ...]) -> Sample:
     """One to five ops that feed each other; sometimes an earlier result is an output too."""
-    d = Drawing(
-        draw, draw(st.sampled_from(("plain", "plain", "same twice", "scalar", "settings", "non-contiguous")))
-    )
+    d = Drawing(draw, draw(one_of("plain", "plain", "same twice", "scalar", "settings", "non-contiguous")))
     catalogue = refgrad.catalogue()
     results = []
-    for _ in range(draw(st.integers(1, 5))):
-        op = draw(st.sampled_from(ops))
+    for _ in range(draw(integers(1, 5))):
+        op = draw(one_of(*ops))
         results.append(draw_step(d, op, catalogue[op]))
         if d.values[results[-1]].size > MOST_ELEMENTS:
             reject()
     outputs = [results[-1]]
-    if len(results) > 1 and draw(st.integers(0, 3)) == 3:
+    if len(results) > 1 and draw(integers(0, 3)) == 3:
         outputs.append(results[0])
     return _sample(draw, d.finish(*outputs), d.face)
 
@@ -68,7 +66,7 @@ def _sample(draw: Any, drawn: Drawn, face: str) -> Sample:
     cotangents = tuple(draw_array(draw, out.shape, numbers) for out in drawn.outputs)
     if face == STEERED:  # a choice that moves no gradient would be climbed for nothing
         return Sample(drawn, cotangents, zlib.crc32(b"".join(a.tobytes() for a in drawn.point)))
-    return Sample(drawn, cotangents, draw(st.integers(0, 2**16)))
+    return Sample(drawn, cotangents, draw(integers(0, 2**16)))
 
 
 def cases(sample: Sample, dtypes: Sequence[DType], points: int = 1) -> Iterator[Case]:

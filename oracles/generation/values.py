@@ -6,6 +6,7 @@ Each table is ordered from plain to odd, because Hypothesis shrinks towards the 
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -97,13 +98,30 @@ def offers(kind: str, domain: Domain) -> bool:
     return any(holds(domain, v) for v in wanted)
 
 
+@lru_cache(4096, typed=True)
+def one_of(*choices: Any) -> st.SearchStrategy[Any]:
+    """One of the choices. Hypothesis examines every new strategy at length, so one that has been made is kept."""
+    return st.sampled_from(choices)
+
+
+@lru_cache(4096)
+def integers(low: int, high: int) -> st.SearchStrategy[int]:
+    """An integer in [low, high]."""
+    return st.integers(low, high)
+
+
+@lru_cache(4096)
+def _several(size: int, *numbers: float) -> st.SearchStrategy[list[float]]:
+    return st.lists(st.sampled_from(numbers), min_size=size, max_size=size)
+
+
 def draw_array(draw: Draw, shape: tuple[int, ...], numbers: tuple[float, ...]) -> np.ndarray[Any, Any]:
     """A float64 array whose elements are drawn one by one from a table, or from a seed where there are many."""
     size = int(np.prod(shape))
     if size > 8:
-        rng = np.random.default_rng(draw(st.integers(0, 2**16)))
+        rng = np.random.default_rng(draw(integers(0, 2**16)))
         return rng.choice(np.array(numbers), size=size).reshape(shape)
-    picks = draw(st.lists(st.sampled_from(numbers), min_size=size, max_size=size))
+    picks = draw(_several(size, *numbers))
     return np.array(picks, dtype=np.float64).reshape(shape)
 
 

@@ -13,7 +13,7 @@ from flint import arb
 import refgrad
 from oracles.budget import blocks
 from oracles.budget.rounded import Rounded, Rounding
-from oracles.exact import lowering
+from oracles.exact import lowering, tape
 from oracles.exact.scalars import Truth
 from oracles.generation.faces import faces_of_op
 from oracles.generation.programs import Sample, alone, cases, composed
@@ -75,22 +75,28 @@ def test_composed_programs_against_sympy(start: int) -> None:
     assert count >= COMPOSED_FLOOR
 
 
-@pytest.mark.parametrize("op", ["exp", "tanh", "softmax", "pow", "linalg.solve", "mul"])
+@pytest.mark.parametrize("op", ["exp", "tanh", "softmax", "pow", "linalg.solve", "matmul", "mul"])
 def test_a_wrong_partial_is_seen(op: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A derivative that is off by one part in 1e20 makes an enclosure that the comparison refuses."""
-    original, mul = lowering.Derived.__init__, Truth.mul
+    original, mul, factors = lowering.Derived.__init__, Truth.mul, tape.Product._factors
 
     def spoilt(self: Any, *args: Any) -> None:
         original(self, *args)
-        self.partials = tuple(_scaled(p) for p in self.partials)
+        self.partials = tuple(map(_Scaled, self.partials))
 
     def wrong_mul(self: Any, a: Any, b: Any) -> Any:
         node = mul(self, a, b)
-        node.partials = tuple(p * _off() for p in node.partials)
+        block = self.blocks[-1]
+        block.partials = tuple(p * _off() for p in block.partials)
         return node
+
+    def wrong_factors(self: Any, second: bool) -> Any:
+        (a, da), b = factors(self, second)
+        return (a * _off() if self.results else a, da), b
 
     monkeypatch.setattr(lowering.Derived, "__init__", spoilt)
     monkeypatch.setattr(Truth, "mul", wrong_mul)
+    monkeypatch.setattr(tape.Product, "_factors", wrong_factors)
     lowering.derive.cache_clear()
     try:
         _, wrong = checked(drawn(alone(op, "plain"), 4, 1))
@@ -104,8 +110,14 @@ def _off() -> arb:
     return 1 + arb(10) ** -20
 
 
-def _scaled(partial: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *xs: partial(*xs) * _off()
+class _Scaled:
+    """A slope that is a little off, asked row by row."""
+
+    def __init__(self, partial: lowering.Lowered) -> None:
+        self.partial = partial
+
+    def over(self, columns: Any) -> list[Any]:
+        return [p * _off() for p in self.partial.over(columns)]
 
 
 BY_HAND: dict[str, tuple[Callable[..., Any], tuple[float, ...]]] = {

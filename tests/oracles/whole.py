@@ -123,6 +123,19 @@ class Whole:
         put_in = dict(zip(free, (x.expression for x in xs), strict=True))
         return Scalar(expression.subs(put_in, simultaneous=True), number(*(x.value for x in xs)))
 
+    def each(self, op: str, f: Any, columns: Sequence[Sequence[Scalar]]) -> list[Scalar]:
+        """The op in each row."""
+        return [self.call(op, f, *xs) for xs in zip(*columns, strict=True)]
+
+    def running(self, xs: Sequence[Scalar]) -> list[Scalar]:
+        """The sums up to each element."""
+        return [self.add(xs[: n + 1]) for n in range(len(xs))]
+
+    def matmul(self, a: Sequence[Scalar], b: Sequence[Scalar], shape: tuple[int, int, int]) -> list[Scalar]:
+        """The product of row-major matrices of shapes (n, k) and (k, m)."""
+        n, k, m = shape
+        return [self.dot(a[i * k : i * k + k], b[j::m]) for i in range(n) for j in range(m)]
+
     def add(self, xs: Sequence[Scalar]) -> Scalar:
         """The sum."""
         return Scalar(sympy.Add(*(x.expression for x in xs)), mpmath.fsum(x.value for x in xs))

@@ -27,10 +27,11 @@ OPS = tuple(refgrad.catalogue())
 
 
 def first_hundred(op: str, start: int) -> list[Case]:
-    """The cases of the first hundred programs that a campaign over this op draws."""
+    """The cases of the first hundred programs that a campaign over this op draws, before it climbs."""
     samples = [
         s
         for u in units(plan("refgrad", None, (op,), 100, seed=start))
+        if not u.steered
         for s in drawn(u.strategy(), u.examples, u.seed)
     ]
     assert len(samples) <= 100

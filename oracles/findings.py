@@ -10,7 +10,8 @@ from oracles.blame import WALK, Accusation, finding_id
 from oracles.comparison import decimal, half_width
 from oracles.judge import Bench, Judgement
 from oracles.plots import plot
-from oracles.records import Comparison, Finding
+from oracles.records import Comparison, Finding, Share
+from oracles.shares import shares
 from oracles.truth import Enclosed
 
 
@@ -43,6 +44,7 @@ def finding(
         captured=getattr(answer, "captured", ""),
         shrunk=shrunk,
         seen=seen,
+        shares=_shares(judgement),
     )
 
 
@@ -65,6 +67,14 @@ def _sentence(accusation: Accusation, judgement: Judgement, comparisons: Sequenc
 
 def _short(text: str) -> str:
     return repr(float(text))
+
+
+def _shares(judgement: Judgement) -> tuple[Share, ...]:
+    """Where the budget of the element that the fault is told by comes from."""
+    told = judgement.compared.get(judgement.argument)
+    if told is None or not told.ratios:
+        return ()
+    return shares(judgement.case, told.argument, told.worst)
 
 
 def _comparisons(judgement: Judgement) -> tuple[Comparison, ...]:

@@ -109,6 +109,18 @@ class Plot(msgspec.Struct, frozen=True):
     budget: tuple[str, ...]
 
 
+class Share(msgspec.Struct, frozen=True):
+    """A part of the budget of a finding's worst element: what one step's rounding brings in.
+
+    `step` is the step's number, -1 where the gradients of several uses of an input are added. `phase` is 0 for the
+    step's value, 1 for its gradient, 2 for its gradient's gradient. `part` is a fraction of the whole, in decimals.
+    """
+
+    step: int
+    phase: int
+    part: str
+
+
 class Finding(msgspec.Struct, frozen=True, tag_field="record", tag="finding"):
     """One distinct fault, shrunk, with all that a stranger needs to see it.
 
@@ -119,6 +131,7 @@ class Finding(msgspec.Struct, frozen=True, tag_field="record", tag="finding"):
     walk.
     `program` is the case as the subject's own code; `script` reproduces it with the subject and NumPy alone.
     `known` says that the subject's list of known failures has it: the `Known` record of the same id says why.
+    `shares` says which steps bring in the most of the worst element's budget, the largest first.
     """
 
     id: str
@@ -140,6 +153,7 @@ class Finding(msgspec.Struct, frozen=True, tag_field="record", tag="finding"):
     shrunk: bool = True
     seen: int = 1
     known: bool = False
+    shares: tuple[Share, ...] = ()
 
 
 Status = Literal["fails as listed", "healed", "changed", "not reached"]

@@ -148,17 +148,17 @@ class Truths:
         return self._balls[bits]
 
     @cached_property
-    def _models(self) -> list[_Model]:
+    def _models(self) -> list[Model]:
         """One for each variant of the forms; the first must exist, a later one excuses nothing where it overflows."""
         with working_bits(START_BITS):
             count = variants(step.op for step in self.case.program.steps)
-            return [_Model(self.case, variant=v) for v in range(count)]
+            return [Model(self.case, variant=v) for v in range(count)]
 
     @cached_property
-    def _wide(self) -> _Model:
+    def _wide(self) -> Model:
         """The model that takes every branch which rounding may take."""
         with working_bits(START_BITS):
-            return _Model(self.case, wide=True)
+            return Model(self.case, wide=True)
 
 
 def _budgets(
@@ -297,13 +297,15 @@ class _Swept:
         return found
 
 
-class _Model:
+class Model:
     """A sound implementation on a case: one sweep for order 1 and, if the case asks for it, another for order 2."""
 
-    def __init__(self, case: Case, wide: bool = False, variant: int = 0) -> None:
+    def __init__(
+        self, case: Case, wide: bool = False, variant: int = 0, only: tuple[int, int] | None = None
+    ) -> None:
         self.case = case
         self.mixed = len({i.dtype for i in case.program.inputs if i.requires_grad}) > 1
-        self.algebra = Rounding(precision(case.dtype), BLOCKS, wide, variant)
+        self.algebra = Rounding(precision(case.dtype), BLOCKS, wide, variant, only)
         values, self.leaves = _leaves(case, self.algebra, ())
         known = evaluate(case.program, self.algebra, values)
         self.outputs: list[Objects] = [known[n] for n in case.program.outputs]

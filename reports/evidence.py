@@ -24,7 +24,7 @@ from oracles.program import (
     Step,
 )
 from oracles.records import Comparison, Finding, Verdict
-from reports.numbers import badness, inside, short
+from reports.numbers import badness, inside, percentage, short
 from reports.text import line
 
 ELEMENTS_SHOWN = 32
@@ -134,6 +134,25 @@ def _contrast(finding: Finding, worst: Comparison) -> tuple[str, str]:
         return dtypes.get(worst.argument, ""), line(got.dtype, 40)
     expected = line(short(at(worst.expected, worst.worst), DIGITS), 60)
     return expected, at(values(got), worst.worst) or "nothing"
+
+
+PHASES = ("value", "gradient", "second-order gradient")
+
+
+def sources(finding: Finding) -> tuple[Piece, ...]:
+    """Which steps bring in the most of the worst element's budget, as a sentence; nothing where that is not known."""
+    pieces: list[Piece] = []
+    steps = finding.case.program.steps
+    for share in finding.shares:
+        percent = f"{percentage(share.part)} from "
+        if 0 <= share.step < len(steps):
+            phase = PHASES[min(max(share.phase, 0), len(PHASES) - 1)]
+            pieces += [Piece(f"{percent}the {phase} of "), Piece(line(steps[share.step].op, 60), code=True)]
+            pieces += [Piece(f" (step {share.step + 1})")] if len(steps) > 1 else []
+        else:
+            pieces.append(Piece(f"{percent}adding up the gradients of an input"))
+        pieces.append(Piece(", "))
+    return (Piece("Of this budget "), *pieces[:-1], Piece(".")) if pieces else ()
 
 
 def as_text(pieces: Sequence[Piece]) -> str:

@@ -28,6 +28,7 @@ class Exhibit:
     anchor: str
     row: str
     title: tuple[evidence.Piece, ...]
+    sources: tuple[evidence.Piece, ...]
     tables: tuple[evidence.Table, ...]
     witnesses: tuple[evidence.Witness, ...]
     given: tuple[evidence.Given, ...]
@@ -79,6 +80,7 @@ def _exhibits(summary: Summary, rows: dict[str, str]) -> tuple[Exhibit, ...]:
             anchor=anchors[finding.id],
             row=rows[row_of(finding)],
             title=evidence.title(finding),
+            sources=evidence.sources(finding),
             tables=tuple(evidence.table(c) for c in finding.comparisons),
             witnesses=evidence.witnesses(finding),
             given=evidence.given(finding.case),

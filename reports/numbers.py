@@ -31,6 +31,14 @@ def badness(text: str) -> tuple[int, Decimal]:
     return (2, ZERO) if value.is_nan() else (1, abs(value))
 
 
+def percentage(text: str) -> str:
+    """A fraction as whole percents; "under 1 %" where there are none."""
+    value = decimal(text)
+    if value is None or not value.is_finite():
+        return "some"
+    return f"{value:.0%}".replace("%", " %") if value >= Decimal("0.01") else "under 1 %"
+
+
 def short(text: str, digits: int = 3) -> str:
     """The number at this many significant digits, unless its own spelling is as short; other text stays."""
     value = decimal(text)

@@ -16,12 +16,12 @@ from typing import Any
 
 from flint import arb
 
-from oracles.budget import kinks, sums
+from oracles.budget import kinks, powers, sums
 from oracles.budget.accuracy import CLASSES, CORRECT, Precision
 from oracles.budget.forms import form
 from oracles.budget.scalars import Column, Rounded
 from oracles.budget.sweep import Block, Pull, sweep
-from oracles.exact.lowering import Derived, Lowered, derive, whole_power
+from oracles.exact.lowering import Derived, Lowered, derive
 from oracles.exact.scalars import JUMP
 
 __all__ = ["Column", "Overflow", "Rounded", "Rounding", "TooLarge"]
@@ -47,7 +47,8 @@ class Rounding:
     `recording` keeps how values came to be, which a further reverse sweep needs. `touched` counts the decisions that
     rounding may take either way; a slope there is the likelier side's, or, when `wide`, all between both. `special`
     maps an op to an evaluation in this algebra that stands in for its meaning, and `variant` chooses among the forms
-    of its slopes.
+    of its slopes. `only` lets nothing round but one step of the program in one phase: 0 going forward, 1 and 2 in the
+    first and second sweep back.
     """
 
     def __init__(
@@ -56,9 +57,13 @@ class Rounding:
         special: Mapping[str, Callable[..., Any]],
         wide: bool = False,
         variant: int = 0,
+        only: tuple[int, int] | None = None,
     ) -> None:
         self.variant = variant
+        self.only = only
+        self.step, self.phase = 0, 0
         self.special = special
+        self.precision = precision
         self.u = precision.u
         self.bits = precision.bits
         self.tiny = arb(precision.tiny)
@@ -71,6 +76,15 @@ class Rounding:
         self.steps = 0
         self._noise = _noise(self.u)
         self._floor = arb(0, self.tiny)
+
+    def enter(self, step: int) -> None:
+        """What follows is the work of this step of the program."""
+        self.step = step
+        if self.only is not None:
+            rounds = self.only == (step, self.phase)
+            self.u = self.precision.u if rounds else 0.0
+            self.tiny = arb(self.precision.tiny if rounds else 0.0)
+            self._noise, self._floor = _noise(self.u), arb(0, self.tiny)
 
     def leaf(self, value: float, tangent: float = 0.0) -> Rounded:
         """An input element: exact, because truth is the truth of what the subject saw."""
@@ -141,7 +155,7 @@ class Rounding:
                 break
         y = Rounded(self, exact, needs)
         if needs and self.recording:
-            self.blocks.append(Block(y, parents, pull))
+            self.blocks.append(Block(y, parents, pull, step=self.step))
         return y
 
     def make_column(self, exacts: list[arb], c: int, parents: Sequence[Column], pull: Pull) -> Column:
@@ -158,7 +172,7 @@ class Rounding:
         y = Column(self, exacts, any(x.needs for x in parents))
         if y.needs and self.recording:
             y.recorded = True
-            self.blocks.append(Block(y, parents, pull))
+            self.blocks.append(Block(y, parents, pull, step=self.step))
         return y
 
     def inexact(self, exacts: Sequence[arb], c: int) -> list[arb]:
@@ -220,7 +234,7 @@ class Rounding:
         needs = any(p.needs for p in parents)
         outputs = [Rounded(self, v.ball, needs) for v in values]
         if self.recording and needs:
-            self.blocks.append(Block(outputs, parents, pull, joint=True))
+            self.blocks.append(Block(outputs, parents, pull, joint=True, step=self.step))
         return outputs
 
     def each(self, op: str, f: Derived, columns: Sequence[Sequence[Rounded]]) -> list[Rounded]:
@@ -314,18 +328,7 @@ class Rounding:
 
     def power(self, base: Any, exponent: Any) -> Any:
         """base ** exponent, one rounding of the class of pow; a zero exponent has slope exactly 0."""
-        n = self.lift(exponent)
-        if type(n) is Column or (n.needs and type(base) is Column):
-            return self.by_rows(self.power, base, n)
-
-        def pull(g: Any, y: Any, base: Any, *_: Any) -> list[Any]:
-            by_base = None if n.ball == 0 else g * (n * base ** (n - 1 if n.needs else n.ball - 1))
-            return [by_base if base.needs else None, g * (y * base.log()) if n.needs else None][: 1 + n.needs]
-
-        number = int(float(n.ball)) if _integer(n.ball) else n.ball
-        raised = partial(_raised, number)
-        operands = (base, n) if n.needs else (base,)
-        return self.operate(raised, CLASSES["pow"], operands, pull)
+        return powers.power(self, base, exponent)
 
     def largest(self, xs: Sequence[Rounded], share: bool) -> Rounded:
         """The maximum: exact, but rounding decides which element it is."""
@@ -388,13 +391,3 @@ def _scaled(g: Any, slope: Any) -> Any:
 
 def _is_sign(ball: arb) -> bool:
     return bool(ball.is_exact() and ball.is_integer() and abs(ball) <= 1)
-
-
-def _raised(number: Any, ball: arb, *_: arb) -> arb:
-    """A ball to the power of a number, whole or not."""
-    power: arb = whole_power(ball, number) if isinstance(number, int) else ball**number
-    return power
-
-
-def _integer(ball: arb) -> bool:
-    return bool(ball.is_integer()) and abs(ball) < 1000

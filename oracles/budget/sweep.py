@@ -11,6 +11,8 @@ from oracles.budget.sums import together
 if TYPE_CHECKING:
     from oracles.budget.rounded import Rounding
 
+INPUTS = -1
+"""In the place of a step's number: the inputs, where the gradients of several uses are added."""
 Pull = Callable[..., Sequence[Any]]
 
 
@@ -21,9 +23,12 @@ class Block:
     `pull(gs, ys, parents)`, where some gs may be None.
     """
 
-    __slots__ = ("joint", "outputs", "parents", "pull")
+    __slots__ = ("joint", "outputs", "parents", "pull", "step")
 
-    def __init__(self, outputs: Any, parents: Sequence[Any], pull: Pull, joint: bool = False) -> None:
+    def __init__(
+        self, outputs: Any, parents: Sequence[Any], pull: Pull, joint: bool = False, step: int = 0
+    ) -> None:
+        self.step = step
         self.outputs = outputs
         self.parents = parents
         self.pull = pull
@@ -39,7 +44,10 @@ def sweep(
     """The cotangent of every leaf, None where no path leads to it."""
     for y, g in zip(outputs, cotangents, strict=True):
         _arrive(y, g)
+    arena.phase += 1
     for block in reversed(arena.blocks.copy()):
+        if arena.only is not None:
+            arena.enter(block.step)
         if type(block.outputs) is Column:
             _pull_column(arena, block, block.outputs)
         elif block.joint:
@@ -50,6 +58,7 @@ def sweep(
             bar = _taken(arena, block.outputs)
             if bar is not None:
                 _spread(block.parents, block.pull(bar, block.outputs, *block.parents))
+    arena.enter(INPUTS)
     return [_taken(arena, x) for x in leaves]
 
 

@@ -182,7 +182,8 @@ def evaluate(program: Program, algebra: Any, values: Sequence[Any]) -> list[Any]
     """
     catalogue = refgrad.catalogue()
     known = list(values)
-    for step in program.steps:
+    for number, step in enumerate(program.steps):
+        algebra.enter(number)
         public = catalogue.get(step.op)
         if public is None:
             raise NoMeaning(f"{step.op} is not in the catalogue")

@@ -48,6 +48,9 @@ class Truth:
         self.blocks: list[Block] = []
         self.at_kink = 0
 
+    def enter(self, step: int) -> None:
+        """What follows is the work of this step of the program, which makes no difference to its truth."""
+
     def leaf(self, value: float, tangent: float = 0.0) -> Node:
         """An input element, exact, with its tangent."""
         return Node(arb(value), arb(tangent))

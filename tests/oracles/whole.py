@@ -108,6 +108,9 @@ class Whole:
     def __init__(self) -> None:
         self.symbols: list[sympy.Symbol] = []
 
+    def enter(self, step: int) -> None:
+        """A step makes no difference to its expressions."""
+
     def leaf(self, value: float) -> Scalar:
         """A fresh symbol that stands for an input element."""
         self.symbols.append(sympy.Symbol(f"v{len(self.symbols)}", real=True))

@@ -2,7 +2,18 @@
 
 import pytest
 
-from reports.evidence import ELEMENTS_SHOWN, as_text, blamed_step, given, nested, table, title, witnesses
+from oracles.records import Share
+from reports.evidence import (
+    ELEMENTS_SHOWN,
+    as_text,
+    blamed_step,
+    given,
+    nested,
+    sources,
+    table,
+    title,
+    witnesses,
+)
 from reports.plot import drawing
 
 
@@ -160,3 +171,17 @@ def test_a_plot_without_numbers_is_not_drawn(build):
     """Fewer than two samples, or no plot at all, draw nothing."""
     assert drawing(None) is None
     assert drawing(build.Plot("x", 0, ("1",), ("1",), ("1",))) is None
+
+
+def test_where_a_budget_comes_from(build):
+    """The steps that bring in the most, as a sentence; a run file from elsewhere may say anything."""
+    shares = (Share(0, 1, "0.621"), Share(-1, 1, "0.3"), Share(0, 0, "0.004"))
+    assert as_text(sources(build.finding(shares=shares))) == (
+        "Of this budget 62 % from the gradient of `std`, 30 % from adding up the gradients of an input, "
+        "under 1 % from the value of `std`."
+    )
+    odd = (Share(7, 9, "nan"), Share(0, 9, "<b>"))
+    assert as_text(sources(build.finding(shares=odd))) == (
+        "Of this budget some from adding up the gradients of an input, some from the second-order gradient of `std`."
+    )
+    assert sources(build.finding()) == ()

@@ -111,6 +111,7 @@ def main(argv: Sequence[str] | None = None) -> list[tuple[Any, ...]]:
         for n in asked.sizes.split(",")
         for everywhere in (True, False)
         for scale in asked.scales.split(",")
+        if (name, n) != ("softmax", "1")
     ]
     rows: list[tuple[Any, ...]] = []
     with Progress(console=console, transient=True) as progress:

@@ -32,6 +32,10 @@ SETTLED = 1e-9
 """An estimate this good, as a part of the terms it sums, that agrees needs no finer steps."""
 FEW = 4
 """So many of the steps are tried first."""
+FINER = (1e-3, 1e-6, 1e-9)
+"""Scales of finer steps that are asked before a gradient is contradicted."""
+FINE = 0.05
+"""A finer estimate this good, as a part of the slope, may contradict it."""
 MARGIN = 32.0
 """How many estimated errors a gradient may be off: the estimate is the size of the last correction, not a bound."""
 
@@ -45,17 +49,20 @@ class Estimate:
     kink: bool
 
 
-def estimate(plus: Sequence[float], minus: Sequence[float], middle: float, noise: float) -> Estimate:
-    """Extrapolate central differences over `STEPS`.
+def estimate(
+    plus: Sequence[float], minus: Sequence[float], middle: float, noise: float, scale: float = 1.0
+) -> Estimate:
+    """Extrapolate central differences over `STEPS`, times a scale.
 
     Args:
         plus: the function at x + h w for each step h, or for the first few of them.
         minus: the function at x - h w.
         middle: the function at x.
         noise: the rounding error of one evaluation; more is believed where the finest steps scatter more.
+        scale: what the steps are times.
     """
     table: list[list[float]] = []
-    steps = STEPS[: len(plus)]
+    steps = [scale * h for h in STEPS[: len(plus)]]
     for k, h in enumerate(steps):
         row = [(plus[k] - minus[k]) / (2 * h)]
         for j in range(1, k + 1):
@@ -63,7 +70,7 @@ def estimate(plus: Sequence[float], minus: Sequence[float], middle: float, noise
         table.append(row)
     noise = max(
         noise,
-        *(abs(table[k][2] - table[k - 1][2]) * STEPS[k] for k in range(max(3, len(table) - 3), len(table))),
+        *(abs(table[k][2] - table[k - 1][2]) * steps[k] for k in range(max(3, len(table) - 3), len(table))),
     )
     best, error = float("nan"), float("inf")
     for above, row, h in zip(table, table[1:], steps[1:], strict=False):
@@ -105,7 +112,32 @@ def judge_by_differences(case: Case, answer: Answer, remote: Remote) -> Verdict:
         found = estimate(values[1::2], values[2::2], values[0], NOISE * max(size for _, size in sums))
         if _settled(found, claimed, size):
             break
-    return _verdict(found, claimed, size)
+    verdict = _verdict(found, claimed, size)
+    if verdict.outcome == "differs" and not _holds_finer(found, case, point, directions, remote):
+        return Verdict("differences", "cannot tell", "finer steps show another slope")
+    return verdict
+
+
+def _holds_finer(
+    found: Estimate,
+    case: Case,
+    point: Sequence[FloatArray],
+    directions: Sequence[FloatArray],
+    remote: Remote,
+) -> bool:
+    """Whether no finer steps, as far as they can tell, contradict a slope: at 1e6 every ceil has the slope 1."""
+    for scale in FINER:
+        steps = [scale * h for h in STEPS[:FEW]]
+        sums = _along(case, _points(case, point, directions, steps, middle=True), remote)
+        if sums is None:
+            return False
+        values = [value for value, _ in sums]
+        noise = NOISE * max(size for _, size in sums)
+        finer = estimate(values[1::2], values[2::2], values[0], noise, scale)
+        near = abs(finer.value - found.value) <= MARGIN * (finer.error + found.error)
+        if finer.error <= FINE * abs(found.value) and not near:
+            return False
+    return True
 
 
 def _settled(found: Estimate, claimed: float, size: float) -> bool:

@@ -106,6 +106,14 @@ def test_a_right_gradient_agrees_and_a_wrong_one_differs() -> None:
         assert "along a direction the slope is" in found.reason
 
 
+def test_what_is_finer_than_the_steps_is_not_overlooked() -> None:
+    """At 1e6 every step leaps over a thousand of ceil's own, and its slope looks like 1."""
+    given = case({"x": [1e6 + 0.25]}, [step("ceil", 0)], [[1.0]])
+    answer = right_answer(given)
+    found = judge_by_differences(given, answer, Answering(answer, np.ceil))  # type: ignore[arg-type]
+    assert (found.outcome, found.reason) == ("cannot tell", "finer steps show another slope")
+
+
 def test_it_judges_the_subjects_own_function() -> None:
     """A gradient that is right for exp is wrong for a subject that computes something else."""
     assert verdict(exponential(), G * np.exp(X), forward=np.sinh).outcome == "differs"

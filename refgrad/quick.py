@@ -89,6 +89,8 @@ def quick_binary(op: Op, otherwise: Callable[[Any, Any], Any]) -> Callable[[Any,
             if node is None and input._state is not None:
                 node = leaf_node(input)
             if node is not None or beside is not None:
+                if not op.short_plans:  # an operand has lost its formula since this was made
+                    return otherwise(input, other)
                 plan = op.short_plans[(node is not None) + 2 * (beside is not None)]
                 short = plan.short
                 saved: tuple[Any, ...]

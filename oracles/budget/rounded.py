@@ -7,6 +7,7 @@ reverse over reverse, as subjects do it. The radius of a result is what a sound 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -22,10 +23,7 @@ Pull = Callable[..., "Sequence[Rounded | None]"]
 ZERO = arb(0)
 ONE = arb(1)
 NOT_FINITE = arb("nan")
-
-
-class Overflow(ArithmeticError):
-    """An intermediate value that may exceed the dtype's range, or a ball that reaches a pole: no budget exists."""
+"""A value that may exceed the dtype's range, or a ball that reaches a pole: it tells nothing of what comes from it."""
 
 
 class Block:
@@ -176,17 +174,12 @@ class Rounding:
         """A new value, within c * u of `exact`, whose cotangent `pull(g, y, *parents)` gives to its parents.
 
         Going forward, a correctly rounded operation whose result fits the dtype's significand makes no error. Going
-        back it may: g*(a/b) and (g*a)/b are both sound, and only one of them may be exact.
-
-        Raises:
-            Overflow: the value may exceed the dtype's range, or is not finite. In a further variant it becomes such a
-                number instead, which tells nothing of what comes from it and leaves the rest as it is.
+        back it may: g*(a/b) and (g*a)/b are both sound, and only one of them may be exact. A value that may leave the
+        dtype's range becomes `NOT_FINITE`, and so does what comes from it; the rest stays as it is.
         """
         if c and not (c == CORRECT and self.forward and self._fits(exact)):
             exact = exact * self._noise[c] + self._floor
         if not abs(exact) < self.big:
-            if not self.variant:
-                raise Overflow("an intermediate value may overflow or reach a pole")
             exact = NOT_FINITE
         needs = False
         for parent in parents:
@@ -233,15 +226,20 @@ class Rounding:
         self.touched += any(arb(p(*balls)).rad() > JUMP for p in f.partials)
 
     def add(self, xs: Sequence[Rounded]) -> Rounded:
-        """The sum in any order: n - 1 roundings of at most the sum of the magnitudes."""
+        """The sum in any order: each of the n - 1 additions errs by at most u times what it makes.
+
+        What the last makes is the sum itself; for the others, see `_partial_sums`.
+        """
         if len(xs) == 1:
             return xs[0]
-        total, size = ZERO, ZERO
+        total = ZERO
         for x in xs:
             total += x.ball
-            size += abs(x.ball)
-        noise = arb(0, size.abs_upper() * ((len(xs) - 1) * self.u))
-        return self.make(total + noise, 0, tuple(xs), lambda g, y, *xs: (g,) * len(xs))
+        if not (len(xs) == 2 and self.forward and self._fits(total)):
+            made = abs(total) if len(xs) == 2 else abs(total) + _partial_sums(xs)
+            growth = math.exp((len(xs) - 2) * self.u)  # later additions carry each error on
+            total += arb(0, made.abs_upper() * self.u * growth)
+        return self.make(total, 0, tuple(xs), lambda g, y, *xs: (g,) * len(xs))
 
     def dot(self, a: Sequence[Rounded], b: Sequence[Rounded]) -> Rounded:
         """The inner product, in any order of accumulation."""
@@ -324,7 +322,8 @@ class Rounding:
 
     def nominal(self, x: Rounded) -> float:
         """A float near the value, for decisions that do not change the result (the choice of a pivot)."""
-        return float(x.ball.mid())
+        near = float(x.ball.mid())
+        return math.inf if math.isnan(near) else near
 
     def sweep(
         self, outputs: Sequence[Rounded], cotangents: Sequence[Rounded], leaves: Sequence[Rounded]
@@ -351,6 +350,23 @@ class Rounding:
                 if part is not None and parent.needs:
                     arriving.setdefault(parent, []).append(part)
         return [self.add(arriving[x]) if x in arriving else None for x in leaves]
+
+
+def _partial_sums(xs: Sequence[Rounded]) -> float:
+    """The most that the magnitudes of all partial sums but the last can add up to, in any order of summation.
+
+    At most n - k + 1 of the additions make a sum of k terms or more (a chain has just so many), and no k terms sum to
+    more than the k largest of one sign. Higham, Accuracy and Stability of Numerical Algorithms, section 4.2, bounds the
+    error of a sum by u times these magnitudes.
+    """
+    reaches = [(float(x.ball.upper()), -float(x.ball.lower())) for x in xs]
+    up = sorted((max(r, 0.0) for r, _ in reaches), reverse=True)
+    down = sorted((max(r, 0.0) for _, r in reaches), reverse=True)
+    sums, above, below = 0.0, up[0], down[0]
+    for k in range(1, len(xs) - 1):
+        above, below = above + up[k], below + down[k]
+        sums += max(above, below)
+    return sums
 
 
 def _scaled(g: Rounded, slope: Any) -> Rounded:

@@ -11,12 +11,15 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from flint import arb
+from flint import arb, ctx
 
 from oracles.exact.lowering import Derived
 
 ZERO = arb(0)
 ONE = arb(1)
+NEAR = arb(2) ** -4000
+STEEP = arb(2) ** 1024
+"""A slope that, so near, is beyond the range of every dtype goes to infinity."""
 JUMP = 0.1
 """A slope known no better than this is a jump: at working precision a smooth one never is."""
 
@@ -46,14 +49,16 @@ class Node:
 class Truth:
     """The algebra that programs are evaluated in when the truth is wanted.
 
-    `order` 2 carries tangents. At a kink the slope is the contract's choice, and `at_kink` counts it.
+    `order` 2 carries tangents. At a kink the slope is the contract's choice, and `at_kink` counts it. With `edges`, a
+    slope that has no value is the infinity that it goes to, if it does: sound only where operands are exact.
     """
 
     special: Mapping[str, Any] = MappingProxyType({})
     """No op is special here: all follow their meanings."""
 
-    def __init__(self, order: int) -> None:
+    def __init__(self, order: int, edges: bool = False) -> None:
         self.order = order
+        self.edges = edges
         self.nodes: list[Node] = []
         self.at_kink = 0
 
@@ -73,11 +78,16 @@ class Truth:
         """Apply an elementwise op by its derived meaning."""
         values = [x.value for x in xs]
         partials = [p(*values) for p in f.partials]
+        if self.edges and not all(arb(p).is_finite() for p in partials):
+            partials = [_limit(f, values, i, p) for i, p in enumerate(partials)]
         if f.stepped:
             partials = self._decide(partials)
         if f.edges:  # the meaning says which branch a border belongs to; another choice is a convention
             self.at_kink += any(arb(edge(*values)).contains(0) for edge in f.edges)
-        node = Node(arb(f.value(*values)), ZERO, xs, partials)
+        value = arb(f.value(*values))
+        if not value.is_finite():  # outside the domain a formula for the slope may still give a number
+            partials = [p if arb(p).is_exact() and not arb(p).is_finite() else arb("nan") for p in partials]
+        node = Node(value, ZERO, xs, partials)
         if self.order == 2:
             node.tangent = _dot(partials, [x.tangent for x in xs])
             node.bends = [_dot([s(*values) for s in row], [x.tangent for x in xs]) for row in f.seconds]
@@ -183,6 +193,21 @@ class Truth:
                     if node.bends is not None:
                         bend = bend + node.bends[i] * bar
                     parent.adjoint_tangent = parent.adjoint_tangent + bend
+
+
+def _limit(f: Derived, values: Sequence[arb], place: int, slope: arb) -> arb:
+    """The infinity to which a slope without a value goes, from each side where the function has a value."""
+    if arb(slope).is_finite():
+        return slope
+    before, ctx.prec = ctx.prec, 9000
+    try:
+        sides = [[v + h if n == place else v for n, v in enumerate(values)] for h in (NEAR, -NEAR)]
+        slopes = [arb(f.partials[place](*near)) for near in sides if arb(f.value(*near)).is_finite()]
+    finally:
+        ctx.prec = before
+    if slopes and all(s > STEEP for s in slopes):
+        return arb("inf")
+    return arb("-inf") if slopes and all(s < -STEEP for s in slopes) else slope
 
 
 def least(ball: arb) -> arb:

@@ -58,7 +58,7 @@ from oracles.search import ACCUSATIONS, POINTS, Unit, _run, size
 from oracles.subjects import available, load
 from oracles.trim import single_elements
 from oracles.truth import Truths, Unknown
-from oracles.worker import _answer
+from oracles.worker import answer as replied
 
 CANNOT_TELL, INFORMATIVE, TIGHTNESS = 0.05, 0.9, 50.0
 WHOLE = {"autograd": ("float64", "float32")}
@@ -77,11 +77,11 @@ class Local:
         self.known = {e.kind for e in read_known(path)} if path.exists() else set()
 
     def judge(self, case: Case, laws: bool = True):
-        return _answer(self.subject, Judge(case, laws))
+        return replied(self.subject, Judge(case, laws))
 
     def values(self, program, dtype, points):
         request = Evaluate(program, dtype, tuple(tuple(Array.of(a) for a in p) for p in points))
-        answer = _answer(self.subject, request)
+        answer = replied(self.subject, request)
         return list(answer.points) if isinstance(answer, Values) else answer
 
     def lists(self, kind: Kind) -> bool:

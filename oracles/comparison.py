@@ -12,7 +12,10 @@ from flint import arb
 from oracles.budget.accuracy import precision
 from oracles.truth import Enclosure
 
-FAULTS = ("wrong shape", "wrong dtype", "no gradient", "nan", "infinite", "wrong value")
+FAULTS = (
+    *("wrong shape", "wrong dtype", "no gradient"),
+    *("nan", "infinite", "finite where infinite", "wrong value"),
+)
 """Classes of fault, most telling first."""
 
 
@@ -42,38 +45,57 @@ class Compared:
 def compare(enclosure: Enclosure, got: np.ndarray[Any, Any] | None, dtype: str) -> Compared:
     """Judge one array, whose shape has been found right; None stands for zeros."""
     values = [0.0] * len(enclosure.truth) if got is None else [float(v) for v in got.reshape(-1).tolist()]
-    errors = [_distance(v, t) for v, t in zip(values, enclosure.truth, strict=True)]
+    spread, elements = enclosure.spread, zip(values, enclosure.truth, enclosure.budget, strict=True)
+    errors = [
+        0.0 if b == math.inf or (spread and _from_afar(v, t)) else _distance(v, t) for v, t, b in elements
+    ]
     budgets = zip(errors, enclosure.budget, strict=True)
     ratios = [0.0 if error == 0 else error / budget if budget else math.inf for error, budget in budgets]
     centres = [float(t) for t in enclosure.truth]
     ulps = [error / ulp(c, dtype) if error else 0.0 for error, c in zip(errors, centres, strict=True)]
     fault, elsewhere = "", 0
     for i in [i for i, ratio in enumerate(ratios) if not ratio <= 1]:
-        value = values[i]
-        if enclosure.hull is not None and math.isfinite(value) and enclosure.hull[i].overlaps(arb(value)):
+        value, truth = values[i], enclosure.truth[i]
+        if enclosure.hull is not None and _on_a_branch(value, enclosure.hull[i]):
             elsewhere += 1
             continue
-        found = "no gradient" if got is None else _fault(value)
+        found = "no gradient" if got is None else _fault(value, truth)
         if not fault or FAULTS.index(found) < FAULTS.index(fault):
             fault = found
-    return Compared(
-        enclosure.argument, fault, ratios, ulps, elsewhere, _says_little(centres, enclosure.budget)
-    )
+    little = _says_little(enclosure.truth, enclosure.budget)
+    return Compared(enclosure.argument, fault, ratios, ulps, elsewhere, little)
 
 
 def _distance(value: float, truth: arb) -> float:
+    """How far off, at the least. Where the truth is infinite, so is all but itself; NaN gives no false number there."""
+    if not truth.is_finite():
+        return 0.0 if math.isnan(value) or value == float(truth) else math.inf
     if not math.isfinite(value):
         return math.inf
     return float((truth - value).abs_lower())
 
 
-def _fault(value: float) -> str:
-    return "nan" if math.isnan(value) else "infinite" if math.isinf(value) else "wrong value"
+def _from_afar(value: float, truth: arb) -> bool:
+    """Whether an overflow on the way to another element may have made this: a NaN, or the other infinity."""
+    return math.isnan(value) or (math.isinf(value) and not truth.is_finite())
 
 
-def _says_little(centres: list[float], budgets: list[float]) -> bool:
+def _on_a_branch(value: float, hull: arb) -> bool:
+    """Whether a branch that rounding may take gives this; one that may overflow gives anything."""
+    return not hull.is_finite() or (math.isfinite(value) and bool(hull.overlaps(arb(value))))
+
+
+def _fault(value: float, truth: arb) -> str:
+    if math.isnan(value):
+        return "nan"
+    if math.isinf(value):
+        return "infinite"
+    return "wrong value" if truth.is_finite() else "finite where infinite"
+
+
+def _says_little(truths: list[arb], budgets: list[float]) -> bool:
     """Whether every budget is so wide, beside the largest true element, that agreement would mean nothing."""
-    size = max(map(abs, centres), default=0.0)
+    size = max([float(t.abs_lower()) for t in truths], default=0.0)
     return size > 0 and all(b > size / 4 for b in budgets)
 
 
@@ -86,6 +108,8 @@ def ulp(value: float, dtype: str) -> float:
 
 def decimal(ball: arb, digits: int = 20) -> str:
     """The ball's midpoint in decimals; "0" for a ball around 0, whose midpoint has no digit to trust."""
+    if ball.is_exact() and not ball.is_finite():
+        return str(float(ball))
     return "0" if ball.contains(0) else str(ball.mid().str(digits, radius=False))
 
 

@@ -15,6 +15,7 @@ from oracles.differences import judge_by_differences
 from oracles.program import Case
 from oracles.records import Verdict
 from oracles.remote import Remote
+from oracles.ties import overdrawn
 from oracles.truth import Enclosed, Unknown, enclose
 
 PATIENCE = 3
@@ -131,7 +132,7 @@ def _errored(
         case Hung(seconds=seconds):
             fault, message = "hung", f"no answer after {seconds:g} s"
     verdicts = (Verdict("exact", "errored", message), Verdict("laws", "errored", message))
-    accused = isinstance(truth, Enclosed)
+    accused = isinstance(truth, Enclosed) and truth.everywhere
     return Judgement(
         case, answer, truth, verdicts, fault if accused else "", "", message if accused else "", peer=peer
     )
@@ -171,10 +172,11 @@ def _compare_all(case: Case, answer: Answer, truth: Enclosed | Unknown) -> dict[
     if isinstance(truth, Unknown):
         return {}
     named = answer.labelled(case)
-    return {
+    compared = {
         name: compare(enclosure, None if named.get(name) is None else named[name].seen(), case.dtype)  # type: ignore[union-attr]
         for name, enclosure in truth.arrays.items()
     }
+    return overdrawn(case, answer, compared) if truth.at_kink else compared
 
 
 def worst_fault(compared: dict[str, Compared]) -> Compared:
@@ -224,6 +226,9 @@ def judge_by_peer(answer: Answer, peer: Answer | None, truth: Enclosed | Unknown
         budget = truth.arrays[name].budget if isinstance(truth, Enclosed) else None
         for i, (x, y) in enumerate(zip(a.reshape(-1).tolist(), b.reshape(-1).tolist(), strict=True)):
             if x == y or (math.isnan(x) and math.isnan(y)):
+                continue
+            if budget is not None and budget[i] == math.inf:
+                unsure = True
                 continue
             if not (math.isfinite(x) and math.isfinite(y)):
                 return Verdict("pytorch", "differs", f"{name} has {x!r} where PyTorch has {y!r}")

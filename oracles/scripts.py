@@ -20,7 +20,9 @@ def within(got, expected, allowed):
     """Whether an element is as near to what is expected as it should be; exact arithmetic."""
     if allowed == "inf":
         return True
-    if repr(got) in ("nan", "inf", "-inf") or expected in ("nan", "inf", "-inf"):
+    if expected in ("inf", "-inf"):
+        return repr(got) in (expected, "nan")
+    if repr(got) in ("nan", "inf", "-inf") or expected == "nan":
         return repr(got) == expected
     return abs(Fraction(got) - Fraction(expected)) <= Fraction(allowed)
 

@@ -6,8 +6,10 @@ order the parts add up to the whole, so their proportions say what makes a budge
 
 from __future__ import annotations
 
+import math
+
 from oracles.budget.forms import variants
-from oracles.budget.rounded import Overflow
+from oracles.budget.rounded import TooLarge
 from oracles.budget.sweep import INPUTS
 from oracles.program import Case
 from oracles.records import Share
@@ -27,9 +29,13 @@ def shares(case: Case, argument: str, element: int) -> tuple[Share, ...]:
     parts += [(INPUTS, phase) for phase in range(1, case.order + 1)]
     try:
         forms = range(variants(step.op for step in case.program.steps))
-        widest = max(forms, key=lambda form: _radius(case, None, argument, element, form))
+        reaches = [_radius(case, None, argument, element, form) for form in forms]
+        if not reaches[0] < math.inf:
+            return ()
+        told = [reach if reach < math.inf else 0.0 for reach in reaches]
+        widest = told.index(max(told))
         reach = {part: _radius(case, part, argument, element, widest) for part in parts}
-    except (Overflow, LookupError):
+    except (TooLarge, LookupError):
         return ()
     whole = sum(reach.values())
     if not 0 < whole < float("inf"):
@@ -39,7 +45,7 @@ def shares(case: Case, argument: str, element: int) -> tuple[Share, ...]:
 
 
 def _radius(case: Case, only: tuple[int, int] | None, argument: str, element: int, form: int) -> float:
-    """How far the element's ball reaches in one variant of the forms; 0 where it tells nothing."""
+    """How far the element's ball reaches in one variant of the forms; infinitely far where it tells nothing."""
     with working_bits(START_BITS):
         ball = Model(case, variant=form, only=only).at(case.order).answer[argument][1][element]
-        return float(ball.rad()) if ball.is_finite() else 0.0
+        return float(ball.rad()) if ball.is_finite() else math.inf

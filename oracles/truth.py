@@ -11,7 +11,7 @@ import contextlib
 import gc
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,10 +19,12 @@ import numpy as np
 from flint import arb, ctx
 
 from oracles.answers import labels
+from oracles.budget import infinities
 from oracles.budget.accuracy import CORRECT, precision
 from oracles.budget.blocks import BLOCKS
 from oracles.budget.forms import variants
-from oracles.budget.rounded import Overflow, Rounded, Rounding, TooLarge
+from oracles.budget.infinities import LACKS, LEAVES, Answerlike, Budgets
+from oracles.budget.rounded import Rounded, Rounding, TooLarge
 from oracles.exact.evaluate import NoMeaning, evaluate
 from oracles.exact.objects import Objects, objects
 from oracles.exact.scalars import Truth
@@ -42,6 +44,12 @@ class Enclosure:
 
     `truth` are balls (at kinks: the contract's choice), `budget` the error that a sound implementation may make, and
     `hull`, where rounding may take more than one branch, balls over all that a sound implementation may then answer.
+
+    A truth is infinite where the slope is, and where the number is beyond the dtype's range, whichever way it is
+    computed. A budget is infinite where nothing can be told of an element: a sound implementation may overflow on the
+    way to it. A ball of the hull that is not finite excuses any answer, for the same reason. `spread` says that
+    something is infinite on the way to some element of the case: times a mask's 0 that is NaN at any other element, and
+    less another infinity it may have either sign.
     """
 
     argument: str
@@ -49,6 +57,7 @@ class Enclosure:
     truth: list[arb]
     budget: list[float]
     hull: list[arb] | None = None
+    spread: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,11 @@ class Enclosed:
     bits: int
     at_kink: bool = False
     near_kink: bool = False
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether every element has a finite truth: elsewhere a subject may refuse the whole case."""
+        return all(t.is_finite() for a in self.arrays.values() for t in a.truth)
 
 
 @contextlib.contextmanager
@@ -111,7 +125,7 @@ class Truths:
     def _at(self, case: Case) -> Enclosed | Unknown:
         try:
             budgeted = [m.at(case.order) for m in self._models]
-        except (Overflow, TooLarge) as error:
+        except TooLarge as error:
             return Unknown(str(error))
         except NoMeaning as error:
             return Unknown(str(error), unsupported=True)
@@ -123,24 +137,34 @@ class Truths:
             with working_bits(bits):
                 balls = self._truth(bits)
                 truth = balls.answers[case.order]
-                if not all(b.is_finite() for b in _flat(truth)):
-                    if bits == START_BITS:
-                        bits *= 4
-                        continue
-                    return Unknown("the derivative does not exist here: outside the domain, or at its edge")
+                exists = all(b.is_finite() or infinities.infinite(b) for b in infinities.balls_of(truth))
+                if not exists and bits == START_BITS:
+                    bits *= 4
+                    continue
                 budget = _budgets(case, budgeted, truth, free=model.touched > 0 or balls.kinks > 0)
                 if budget is None:
                     return Unknown(
                         "the error model and the truth disagree: a defect of this oracle, please report it"
                     )
                 if _narrow(truth, budget):
+                    truth, budget = self._beyond(case, truth, budget)
+                    if not infinities.tells(case, budget):
+                        return Unknown(LEAVES if exists else LACKS)
                     try:
                         hull = self._wide.at(case.order).answer if model.touched else None
-                    except (Overflow, TooLarge) as error:
+                    except TooLarge as error:
                         return Unknown(f"on a branch that rounding may take, {error}")
-                    return _enclosed(truth, budget, hull, bits, balls.kinks)
+                    return _enclosed(case, truth, budget, hull, bits, balls.kinks)
             bits *= 2
         return Unknown(f"not decided with {MOST_BITS} bits")
+
+    def _beyond(self, case: Case, truth: Answerlike, budget: Budgets) -> tuple[Answerlike, Budgets]:
+        """The same, with the infinities that answers must be; not where they may be in a dtype of wider range."""
+        if infinities.all_told(budget) or infinities.mixed(case):
+            return truth, budget
+        with working_bits(START_BITS):
+            free = Model(case, endless=True).at(case.order).answer
+        return infinities.ended(truth, budget, free, precision(case.dtype))
 
     def _truth(self, bits: int) -> _Balls:
         if bits not in self._balls:
@@ -149,7 +173,7 @@ class Truths:
 
     @cached_property
     def _models(self) -> list[Model]:
-        """One for each variant of the forms; the first must exist, a later one excuses nothing where it overflows."""
+        """One for each variant of the forms; where a later one overflows, it excuses nothing."""
         with working_bits(START_BITS):
             count = variants(step.op for step in self.case.program.steps)
             return [Model(self.case, variant=v) for v in range(count)]
@@ -161,14 +185,12 @@ class Truths:
             return Model(self.case, wide=True)
 
 
-def _budgets(
-    case: Case, models: list[_Swept], truth: Answerlike, free: bool
-) -> dict[str, list[float]] | None:
+def _budgets(case: Case, models: list[_Swept], truth: Answerlike, free: bool) -> Budgets | None:
     """Per element, what a sound implementation may be off by, whichever forms it uses; None if a model disagrees.
 
     Several ops with several forms may be mixed freely; to first order the mixture's error is under the models' sum.
     """
-    found = [m.budgets(truth, free) for m in models]
+    found = [m.budgets(truth, free, 0.0 if n else math.inf) for n, m in enumerate(models)]
     if any(f is None for f in found):
         return None
     steps = [s.op for s in case.program.steps]
@@ -177,15 +199,7 @@ def _budgets(
     return {name: [together(column) for column in zip(*row, strict=True)] for name, row in rows.items()}
 
 
-Answerlike = dict[str, tuple[tuple[int, ...], list[Any]]]
-
-
-def _flat(answer: Answerlike) -> Iterator[Any]:
-    for _, values in answer.values():
-        yield from values
-
-
-def _narrow(truth: Answerlike, budget: dict[str, list[float]]) -> bool:
+def _narrow(truth: Answerlike, budget: Budgets) -> bool:
     for name, (_, balls) in truth.items():
         for ball, allowed in zip(balls, budget[name], strict=True):
             radius = float(ball.rad())
@@ -195,14 +209,16 @@ def _narrow(truth: Answerlike, budget: dict[str, list[float]]) -> bool:
 
 
 def _enclosed(
+    case: Case,
     truth: Answerlike,
-    budget: dict[str, list[float]],
+    budget: Budgets,
     hull: Answerlike | None,
     bits: int,
     kinks: int,
 ) -> Enclosed:
+    spread = infinities.spreads(case, truth, budget)
     arrays = {
-        name: Enclosure(name, shape, balls, budget[name], hull[name][1] if hull is not None else None)
+        name: Enclosure(name, shape, balls, budget[name], hull[name][1] if hull is not None else None, spread)
         for name, (shape, balls) in truth.items()
     }
     return Enclosed(arrays, bits, kinks > 0, hull is not None)
@@ -246,7 +262,7 @@ class _Balls:
 
 def _truth(case: Case) -> _Balls:
     """The case's answers, at its order and below it."""
-    algebra = Truth(case.order)
+    algebra = Truth(case.order, edges=infinities.elementwise(case) and not _signed_zeros(case))
     weights = [_numbers(w) for w in case.seconds]
     values, leaves = _leaves(case, algebra, weights)
     known = evaluate(case.program, algebra, values)
@@ -270,6 +286,12 @@ def _truth(case: Case) -> _Balls:
     return _Balls(answers, algebra.at_kink)
 
 
+def _signed_zeros(case: Case) -> bool:
+    """Whether an input is -0.0, from which a slope may go to the other infinity."""
+    floats = [_numbers(a) for a in case.inputs]
+    return any(bool(np.any((a == 0) & np.signbit(a))) for a in floats if a.dtype.kind == "f")
+
+
 def _or_zero(ball: arb | None) -> arb:
     return arb(0) if ball is None else ball
 
@@ -281,14 +303,17 @@ class _Swept:
     answer: Answerlike
     touched: int
 
-    def budgets(self, truth: Answerlike, free: bool) -> dict[str, list[float]] | None:
-        """How far from the truth each ball reaches. None if one misses its truth, which only kinks excuse (`free`)."""
-        found: dict[str, list[float]] = {}
+    def budgets(self, truth: Answerlike, free: bool, lost: float) -> Budgets | None:
+        """How far from the truth each ball reaches, or `lost` where there is no number.
+
+        None if a ball misses its truth, which only kinks excuse (`free`).
+        """
+        found: Budgets = {}
         for name, (_, balls) in truth.items():
             row = []
             for exact, model in zip(balls, self.answer[name][1], strict=True):
-                if not model.is_finite():
-                    row.append(0.0)
+                if not (model.is_finite() and exact.is_finite()):
+                    row.append(lost)
                     continue
                 if not free and not model.overlaps(exact):
                     return None
@@ -301,33 +326,30 @@ class Model:
     """A sound implementation on a case: one sweep for order 1 and, if the case asks for it, another for order 2."""
 
     def __init__(
-        self, case: Case, wide: bool = False, variant: int = 0, only: tuple[int, int] | None = None
+        self,
+        case: Case,
+        wide: bool = False,
+        variant: int = 0,
+        only: tuple[int, int] | None = None,
+        endless: bool = False,
     ) -> None:
         self.case = case
-        self.mixed = len({i.dtype for i in case.program.inputs if i.requires_grad}) > 1
-        self.algebra = Rounding(precision(case.dtype), BLOCKS, wide, variant, only)
+        self.mixed = infinities.mixed(case)
+        held = precision(case.dtype)
+        limits = replace(held, big=math.inf) if endless else held
+        self.algebra = Rounding(limits, BLOCKS, wide, variant, only)
         values, self.leaves = _leaves(case, self.algebra, ())
         known = evaluate(case.program, self.algebra, values)
         self.outputs: list[Objects] = [known[n] for n in case.program.outputs]
-        self._orders: dict[int, _Swept | Overflow] = {1: self._first()}
+        self._orders = {1: self._first()}
         if case.order == 2:
-            try:
-                self._orders[2] = self._second()
-            except Overflow as error:
-                self._orders[2] = error
+            self._orders[2] = self._second()
         self.algebra.release()
         del self.algebra, self.leaves, self.outputs, self.gradients, self.cotangents
 
     def at(self, order: int) -> _Swept:
-        """The answer of this order.
-
-        Raises:
-            Overflow: there is no such answer.
-        """
-        found = self._orders[order]
-        if isinstance(found, Overflow):
-            raise found
-        return found
+        """The answer of this order."""
+        return self._orders[order]
 
     def _first(self) -> _Swept:
         case, algebra, outputs = self.case, self.algebra, self.outputs
@@ -349,9 +371,7 @@ class Model:
         pairs = [(g, w) for g, w in zip(self.gradients, weights, strict=True) if g is not None]
         leaves = [n for leaf in self.leaves for n in leaf.flat]
         again = algebra.sweep([g for g, _ in pairs], [w for _, w in pairs], [*leaves, *self.cotangents])
-        first = self._orders[1]
-        assert isinstance(first, _Swept)
-        answer = first.answer | self._part("seconds", self.leaves, again[: len(leaves)])
+        answer = self._orders[1].answer | self._part("seconds", self.leaves, again[: len(leaves)])
         answer |= self._part("second_cotangents", self.outputs, again[len(leaves) :])
         return _Swept(answer, algebra.touched)
 

@@ -5,6 +5,10 @@ IEEE 754 arithmetic is correctly rounded, so c = 1. For the rest the libraries' 
 loops promise less than 4 ulp (u is half an ulp, so c = 8) for their float32 and float64 transcendentals, SLEEF's `u10`
 functions, which PyTorch uses, 1.0 ulp (its `u35` 3.5 ulp), and glibc's list of known maximum errors at most 4 ulp for
 these functions on x86-64.
+
+The classes are the same at every dtype. Most libraries compute half types in float32 and round once, which errs by
+little more than u; but NumPy's float16 loops on AVX512-FP16 err by up to 3.06 ulp (numpy/numpy#23351), and GPUs have
+half-width functions of their own. Sums are no class: `oracles.budget.rounded` counts their additions.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import numpy as np
 from flint import arb
 
 from oracles.budget.norms import norm
-from oracles.budget.rounded import Rounded, Rounding
+from oracles.budget.rounded import NOT_FINITE, Rounded, Rounding
 from oracles.budget.sums import later
 from oracles.exact.linear import einsum as contracted
 from oracles.exact.linear import eliminated_system, matmul, pivots
@@ -84,7 +84,7 @@ def _pull_softmax(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) 
 
 
 def cumprod(arena: Rounding, x: Objects, *, dim: int) -> list[Objects]:
-    """Running products; back: the reversed running sum of g*y, over x, up to the first x that may be 0.
+    """Running products; back: the reversed running sum of g*y, over x, up to the first x that is 0.
 
     From there on, by definition: the sum of g times the product of the others.
     """
@@ -100,7 +100,7 @@ def _running(arena: Rounding, run: Run) -> list[Rounded]:
 def _pull_cumprod(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> list[Rounded | None]:
     arena = ys[0].arena
     products = [None if g is None else g * y for g, y in zip(gs, ys, strict=True)]
-    smooth = next((k for k, x in enumerate(xs) if x.ball.contains(0)), len(xs))
+    smooth = next((k for k, x in enumerate(xs) if x.ball == 0), len(xs))
     sums = zip(later(arena, products)[:smooth], xs, strict=False)
     pulled = [None if p is None else p / x for p, x in sums]
     return [*pulled, *(_by_definition(gs, xs, k) for k in range(smooth, len(xs)))]
@@ -160,8 +160,8 @@ def silu(arena: Rounding, x: Objects) -> list[Objects]:
     return [objects(map(one, x.flat), x.shape)]
 
 
-COARSE_ERF = 3
-"""Abramowitz and Stegun 7.1.26, which PyTorch's vectorised gelu uses at float32, errs by 1.5e-7, or 2.6 u of 1."""
+COARSE_ERF = 3 * 2.0**-24
+"""Abramowitz and Stegun 7.1.26, which PyTorch's vectorised gelu uses at float32 and below, errs by 1.5e-7 at most."""
 
 
 def gelu(arena: Rounding, x: Objects, *, approximate: str = "none") -> list[Objects]:
@@ -169,7 +169,7 @@ def gelu(arena: Rounding, x: Objects, *, approximate: str = "none") -> list[Obje
 
     def one(x: Rounded) -> Rounded:
         e = (x * (arb(1) / 2).sqrt()).erf()
-        coarse = arena.make(e.ball + arb(0, COARSE_ERF * arena.u), 0, (e,), lambda g, y, e: (g,))
+        coarse = arena.make(e.ball + arb(0, min(COARSE_ERF, 3 * arena.u)), 0, (e,), lambda g, y, e: (g,))
         value: Rounded = x * ((1 + coarse) * 0.5)
         return value
 
@@ -256,14 +256,16 @@ def var(
 
 
 def prod(arena: Rounding, x: Objects, *, dim: int | None = None, keepdim: bool = False) -> list[Objects]:
-    """The product; back: g*y/x, or, where an x may be 0 and in a variant, g times the product of the others."""
+    """The product; back: g*y/x, or, where an x is 0 and in a variant, g times the product of the others."""
 
     def one(run: Run) -> Rounded:
         if not len(run):
             return arena.constant(1)
         with arena.silent():
             value = product(arena, run)
-        whole = not arena.variant and not any(r.ball.contains(0) for r in run)
+        whole = not arena.variant and not any(
+            r.ball == 0 for r in run
+        )  # over what may be 0: no ball, so not told
         return arena.attach([value], tuple(run), _pull_prod if whole else _pull_others)[0]
 
     return [reduced(x, dim, keepdim, one)]
@@ -349,9 +351,21 @@ def einsum(arena: Rounding, *operands: Objects, equation: str) -> list[Objects]:
 
     Measured: torch and NumPy compute ij,k->jk as the product of sums, whose rounding the exact product of an element
     does not have. The magnitudes are the same, so each product's rounding stands for that of its part of the sum.
+
+    Three operands or more are contracted in any order: any of their products may overflow.
     """
+    if len(operands) > 2:
+        sizes = [max((float(x.ball.abs_upper()) for x in o.flat), default=0.0) for o in operands]
+        if not math.prod(max(1.0, size) for size in sizes) < arena.big:
+            operands = tuple(objects(map(_lost, o.flat), o.shape) for o in operands)
     with arena.reassociated():
         return contracted(arena, *operands, equation=equation)
+
+
+def _lost(x: Rounded) -> Rounded:
+    """A number of which nothing is known, nor of its slope."""
+    nothing = Rounded(x.arena, NOT_FINITE, False)
+    return x.arena.make(NOT_FINITE, 0, (x,), lambda g, y, x: (g * nothing,))
 
 
 BLOCKS: dict[str, Callable[..., list[Any]]] = {

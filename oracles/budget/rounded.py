@@ -24,17 +24,14 @@ from oracles.budget.sweep import Block, Pull, sweep
 from oracles.exact.lowering import Derived, Lowered, derive
 from oracles.exact.scalars import JUMP
 
-__all__ = ["Column", "Overflow", "Rounded", "Rounding", "TooLarge"]
+__all__ = ["Column", "Rounded", "Rounding", "TooLarge"]
 
 NOT_FINITE = arb("nan")
+"""A value that may exceed the dtype's range, or a ball that reaches a pole: it tells nothing of what comes from it."""
 MOST_STEPS = 500_000
 """Scalar operations that a program may take going forward; the sweeps take a fixed multiple of them."""
 FEW = 4
 """Fewer rows than this are not worth a column: measured, one costs as much as two or three scalars."""
-
-
-class Overflow(ArithmeticError):
-    """An intermediate value that may exceed the dtype's range, or a ball that reaches a pole: no budget exists."""
 
 
 class TooLarge(ArithmeticError):
@@ -93,7 +90,7 @@ class Rounding:
     def constant(self, value: float | arb) -> Rounded:
         """A number that nothing is differentiated by; a Python number that is none of the dtype's is rounded to one."""
         exact = arb(value)
-        if isinstance(value, float) and math.isfinite(value) and not self._fits(exact):
+        if isinstance(value, float) and math.isfinite(value) and not self.fits(exact):
             exact = exact * self._noise[CORRECT]
         return Rounded(self, exact, False)
 
@@ -130,7 +127,7 @@ class Rounding:
         """A plain number as a constant, rounded where it is none of the dtype's; a scalar or column as it is."""
         if isinstance(value, Rounded | Column):
             return value
-        if isinstance(value, arb) and not self._fits(value):  # such as 2/sqrt(pi)
+        if isinstance(value, arb) and not self.fits(value):  # such as 2/sqrt(pi)
             value = value * self._noise[CORRECT]
         return self.constant(value)
 
@@ -138,16 +135,13 @@ class Rounding:
         """A new value, within c * u of `exact`, whose cotangent `pull(g, y, *parents)` gives to its parents.
 
         Going forward, a correctly rounded operation whose result fits the dtype's significand makes no error. Going
-        back it may: g*(a/b) and (g*a)/b are both sound, and only one of them may be exact.
-
-        Raises:
-            Overflow: the value may exceed the dtype's range, or is not finite. In a further variant it becomes such a
-                number instead, which tells nothing of what comes from it and leaves the rest as it is.
+        back it may: g*(a/b) and (g*a)/b are both sound, and only one of them may be exact. A value that may leave the
+        dtype's range becomes `NOT_FINITE`, and so does what comes from it; the rest stays as it is.
         """
-        if c and not (c == CORRECT and self.forward and self._fits(exact)):
+        if c and not (c == CORRECT and self.forward and self.fits(exact)):
             exact = exact * self._noise[c] + self._floor
         if not abs(exact) < self.big:
-            exact = self._overflowed()
+            exact = NOT_FINITE
         needs = False
         for parent in parents:
             if parent.needs:
@@ -159,16 +153,12 @@ class Rounding:
         return y
 
     def make_column(self, exacts: list[arb], c: int, parents: Sequence[Column], pull: Pull) -> Column:
-        """The same, row by row.
-
-        Raises:
-            Overflow: as `make` does.
-        """
+        """The same, row by row."""
         if c:
             exacts = self.inexact(exacts, c)
         big = self.big
         if not all([abs(e) < big for e in exacts]):  # noqa: C419 - a generator takes half as long again
-            exacts = [e if abs(e) < big else self._overflowed() for e in exacts]
+            exacts = [e if abs(e) < big else NOT_FINITE for e in exacts]
         y = Column(self, exacts, any(x.needs for x in parents))
         if y.needs and self.recording:
             y.recorded = True
@@ -179,22 +169,13 @@ class Rounding:
         """Results of class c as balls, before any is tested for overflow."""
         noise, floor, bits = self._noise[c], self._floor, self.bits
         if c == CORRECT and self.forward:
-            return [e if e.bits() <= bits and self._fits(e) else e * noise + floor for e in exacts]
+            return [e if e.bits() <= bits and self.fits(e) else e * noise + floor for e in exacts]
         return [e * noise + floor for e in exacts]
-
-    def _overflowed(self) -> arb:
-        if not self.variant:
-            raise Overflow("an intermediate value may overflow or reach a pole")
-        return NOT_FINITE
 
     def operate(
         self, function: Callable[..., arb], c: int, operands: Sequence[Rounded | Column], pull: Pull
     ) -> Any:
-        """A function of balls, within c * u: of scalars, or, where one operand is a column, row by row.
-
-        Raises:
-            Overflow: as `make` does.
-        """
+        """A function of balls, within c * u: of scalars, or, where one operand is a column, row by row."""
         for x in operands:
             if type(x) is Column:
                 rows = len(x.balls)
@@ -223,7 +204,7 @@ class Rounding:
         cells = zip(*(self.spread(x, rows).cells for x in columns), strict=True)
         return Column.of(self, [self.lift(function(*row)) for row in cells])
 
-    def _fits(self, exact: arb) -> bool:
+    def fits(self, exact: arb) -> bool:
         """Whether a number is one of the dtype's own."""
         if not exact.is_exact() or exact.bits() > self.bits:
             return False
@@ -287,10 +268,10 @@ class Rounding:
         self.touched += sum(any(arb(p).rad() > JUMP for p in row) for row in rows)
 
     def add(self, xs: Sequence[Any]) -> Any:
-        """The sum in any order: n - 1 roundings of at most the sum of the magnitudes."""
+        """The sum in any order: each of the n - 1 additions errs by at most u times what it makes."""
         if len(xs) == 1:
             return xs[0]
-        return self.operate(lambda *balls: sums.total(balls, self.u), 0, xs, lambda g, y, *xs: (g,) * len(xs))
+        return self.operate(partial(sums.total, self), 0, xs, lambda g, y, *xs: (g,) * len(xs))
 
     def running(self, xs: Sequence[Rounded]) -> list[Rounded]:
         """The sums of a line up to each of its elements, each in any order."""
@@ -344,7 +325,8 @@ class Rounding:
 
     def nominal(self, x: Rounded) -> float:
         """A float near the value, for decisions that do not change the result (the choice of a pivot)."""
-        return float(x.ball.mid())
+        near = float(x.ball.mid())
+        return math.inf if math.isnan(near) else near
 
     def sweep(
         self, outputs: Sequence[Rounded], cotangents: Sequence[Rounded], leaves: Sequence[Rounded]

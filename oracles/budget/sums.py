@@ -1,10 +1,14 @@
-"""Sums and matrix products in rounded arithmetic: in any order, n - 1 roundings of at most the sum of magnitudes."""
+"""Sums and matrix products in rounded arithmetic: in any order, n - 1 roundings of what each addition makes.
+
+Where many sums share their terms no addition is taken to make more than the sum of all magnitudes.
+"""
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Iterable, Sequence
-from itertools import accumulate, repeat
+from itertools import accumulate, islice, repeat
 from typing import TYPE_CHECKING, Any
 
 from flint import arb, arb_mat
@@ -18,11 +22,38 @@ if TYPE_CHECKING:
 ZERO = arb(0)
 CHEAPER = 10
 """So many products within a matrix product cost what one operation outside does."""
+SHORT = 16
+"""Each sum of a running sum of so few terms is bounded by its own partial sums, which takes quadratic time."""
+SMALL = 256
+"""So are the elements of a matrix product of so few products going back, which takes longer than multiplying balls."""
 
 
-def total(balls: Sequence[arb], u: float) -> arb:
-    """The sum of all."""
-    return sum(balls, ZERO) + sum(map(abs, balls), ZERO) * arb(0, (len(balls) - 1) * u)
+def total(arena: Rounding, *balls: arb) -> arb:
+    """The sum of all: each of the n - 1 additions errs by at most u times what it makes.
+
+    What the last makes is the sum itself; for the others, see `partial_sums`.
+    """
+    u, made = arena.u, sum(balls, ZERO)
+    if len(balls) < 2:
+        return made
+    if len(balls) == 2:
+        return made if arena.forward and arena.fits(made) else made + arb(0, made.abs_upper() * u)
+    reach = made.abs_upper() + partial_sums(balls)
+    growth = math.exp((len(balls) - 2) * u)  # later additions carry each error on
+    return made + arb(0, reach * u * growth)
+
+
+def partial_sums(balls: Sequence[arb]) -> float:
+    """The most that the magnitudes of all partial sums but the last can add up to, in any order of summation.
+
+    At most n - k + 1 of the additions make a sum of k terms or more (a chain has just so many), and no k terms sum to
+    more than the k largest of one sign. Higham, Accuracy and Stability of Numerical Algorithms, section 4.2, bounds the
+    error of a sum by u times these magnitudes.
+    """
+    up = sorted([max(float(b.upper()), 0.0) for b in balls], reverse=True)
+    down = sorted([max(-float(b.lower()), 0.0) for b in balls], reverse=True)
+    sums = zip(accumulate(up), accumulate(down), strict=True)
+    return sum([max(above, below) for above, below in islice(sums, 1, len(balls) - 1)])
 
 
 def together(parts: Sequence[tuple[arb, int, arb]], u: float) -> arb:
@@ -65,7 +96,10 @@ def inner_products(
 def running(arena: Rounding, xs: Sequence[Rounded]) -> list[Rounded]:
     """The sums of a line up to each of its elements, each in any order; back: the same from the end."""
     arena.count(len(xs))
-    balls, sizes = running_sums([x.ball for x in xs], arena.u)
+    terms = [x.ball for x in xs]
+    balls, sizes = running_sums(terms, arena.u)
+    if len(xs) <= SHORT:
+        balls = [total(arena, *terms[:n]) for n in range(1, len(xs) + 1)]
     made = arena.attach(_finite(arena, balls), xs, lambda gs, ys, xs: later(arena, gs))
     return _summed(arena, made, range(1, len(xs) + 1), sizes)
 
@@ -85,17 +119,18 @@ def matmul(
 ) -> list[Rounded]:
     """The product of two row-major matrices, of shapes (n, k) and (k, m) for a `shape` (n, k, m).
 
-    Going forward each product that fits the significand is exact, and the sums alone are rounded. Back: G B^T to the
+    Going forward each product that fits the significand is exact, and sums alone are rounded. Back: G B^T to the
     left and A^T G to the right, but nothing where nothing arrives.
     """
     n, k, m = shape
     arena.count(n * m * (1 + k // CHEAPER))
     left, right = [x.ball for x in a], [x.ball for x in b]
     sizes: list[arb] = []
-    if arena.forward:
+    if arena.forward or n * k * m <= SMALL:
         rows, columns = [left[i * k : i * k + k] for i in range(n)], [right[j::m] for j in range(m)]
-        products = (list(map(operator.mul, row, column)) for row in rows for column in columns)
-        balls = [total(arena.inexact(p, CORRECT), arena.u) for p in products]
+        exacts = (list(map(operator.mul, row, column)) for row in rows for column in columns)
+        products = [arena.inexact(p, CORRECT) for p in exacts]
+        balls, sizes = [total(arena, *p) for p in products], [sum(map(abs, p), ZERO) for p in products]
     else:
         balls, sizes = inner_products(left, right, shape, arena.u, arena.tiny)
 
@@ -119,7 +154,7 @@ def matmul(
 
 
 def _finite(arena: Rounding, balls: Sequence[arb]) -> list[Rounded]:
-    """Balls as values of a block, none of which may overflow."""
+    """Balls as values of a block, but where one may overflow."""
     return [arena.make(ball, 0, (), _nothing) for ball in balls]
 
 

@@ -13,7 +13,7 @@ from operator import add
 from types import MappingProxyType
 from typing import Any
 
-from flint import arb
+from flint import arb, ctx
 
 from oracles.exact.lowering import Derived
 from oracles.exact.tape import (
@@ -30,6 +30,9 @@ from oracles.exact.tape import (
 )
 
 ONE = arb(1)
+NEAR = arb(2) ** -4000
+STEEP = arb(2) ** 1024
+"""A slope that, so near, is beyond the range of every dtype goes to infinity."""
 JUMP = 0.1
 """A slope known no better than this is a jump: at working precision a smooth one never is."""
 
@@ -37,14 +40,16 @@ JUMP = 0.1
 class Truth:
     """The algebra that programs are evaluated in when the truth is wanted.
 
-    `order` 2 carries tangents. At a kink the slope is the contract's choice, and `at_kink` counts it.
+    `order` 2 carries tangents. At a kink the slope is the contract's choice, and `at_kink` counts it. With `edges`, a
+    slope that has no value is the infinity that it goes to, if it does: sound only where operands are exact.
     """
 
     special: Mapping[str, Any] = MappingProxyType({})
     """No op is special here: all follow their meanings."""
 
-    def __init__(self, order: int) -> None:
+    def __init__(self, order: int, edges: bool = False) -> None:
         self.order = order
+        self.edges = edges
         self.blocks: list[Block] = []
         self.at_kink = 0
 
@@ -78,6 +83,12 @@ class Truth:
         """Apply an elementwise op, by its derived meaning, in each row of these columns."""
         values = [[x.value for x in column] for column in columns]
         partials = [p.over(values) for p in f.partials]
+        if self.edges:
+            points = list(zip(*values, strict=True))
+            partials = [
+                [_limit(f, point, i, p) for point, p in zip(points, column, strict=True)]
+                for i, column in enumerate(partials)
+            ]
         if f.stepped:
             rows = [self._decide(row) for row in zip(*partials, strict=True)]
             partials = [list(column) for column in zip(*rows, strict=True)]
@@ -88,6 +99,11 @@ class Truth:
         balls = [v if type(v) is arb else arb(v) for v in f.value.over(values)]
         if all(map(is_constant, columns)):
             return list(map(Constant, balls))
+        if not all([ball.is_finite() for ball in balls]):  # noqa: C419 - a generator takes half as long again
+            partials = [
+                [p if ball.is_finite() else _outside(p) for p, ball in zip(column, balls, strict=True)]
+                for column in partials
+            ]
         results = list(map(Node, balls))
         made = Elementwise(results, columns, partials)
         if self.order == 2:
@@ -197,6 +213,27 @@ class Truth:
             node.adjoint = arb(g) if node.adjoint is None else node.adjoint + arb(g)
         for block in reversed(self.blocks):
             block.pull(self.order == 2)
+
+
+def _outside(slope: Any) -> arb:
+    """A slope where there is no value: outside the domain its formula may still give a number."""
+    ball = arb(slope)
+    return ball if ball.is_exact() and not ball.is_finite() else arb("nan")
+
+
+def _limit(f: Derived, values: Sequence[arb], place: int, slope: arb) -> arb:
+    """The infinity to which a slope without a value goes, from each side where the function has a value."""
+    if arb(slope).is_finite():
+        return slope
+    before, ctx.prec = ctx.prec, 9000
+    try:
+        sides = [[v + h if n == place else v for n, v in enumerate(values)] for h in (NEAR, -NEAR)]
+        slopes = [arb(f.partials[place](*near)) for near in sides if arb(f.value(*near)).is_finite()]
+    finally:
+        ctx.prec = before
+    if slopes and all(s > STEEP for s in slopes):
+        return arb("inf")
+    return arb("-inf") if slopes and all(s < -STEEP for s in slopes) else slope
 
 
 def least(ball: arb) -> arb:

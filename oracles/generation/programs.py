@@ -19,7 +19,7 @@ from oracles.arrays import DTYPES
 from oracles.arrays import Array as Recorded
 from oracles.generation.drawing import STEERED, Array, Drawing, Drawn
 from oracles.generation.steps import draw_step
-from oracles.generation.values import COTANGENTS, draw_array, holds, integers, one_of
+from oracles.generation.values import COTANGENTS, Domain, draw_array, holds, integers, one_of
 from oracles.program import Case, DType, Program
 
 MOST_ELEMENTS = 48
@@ -84,7 +84,7 @@ def pairs(sample: Sample, dtypes: Sequence[DType], points: int = 1) -> Iterator[
         )
         seconds = [rng.choice(COTANGENTS, a.shape) for a in point if a.dtype.kind == "f"]
         for dtype in dtypes:
-            yield _case(_typed(sample.drawn, dtype), point, cotangents, seconds, dtype)
+            yield _case(_typed(sample.drawn, dtype), point, cotangents, seconds, dtype, sample.drawn.domains)
 
 
 def _typed(drawn: Drawn, dtype: DType) -> Program:
@@ -115,18 +115,35 @@ def _case(
     cotangents: Sequence[Array],
     seconds: Sequence[Array],
     dtype: DType,
+    domains: Sequence[Domain],
 ) -> tuple[Case, Case]:
     """A case at both orders; where dtypes are mixed, its dtype is the coarsest, for which budgets are derived."""
     kinds = [i.dtype for i in program.inputs if i.requires_grad]
     result = DTYPES[promoted(program) if len(set(kinds)) > 1 else dtype]
+    held = zip(point, program.inputs, domains, strict=True)
     first = Case(
         program,
-        tuple(Recorded.of(a.astype(DTYPES[i.dtype])) for a, i in zip(point, program.inputs, strict=True)),
+        tuple(Recorded.of(_held(a, i.dtype, d) if i.requires_grad else a) for a, i, d in held),
         tuple(Recorded.of(np.asarray(c).astype(result)) for c in cotangents),
         "float32" if dtype == "float64" and "float32" in kinds else dtype,
     )
     weights = (np.asarray(s).astype(DTYPES[k]) for s, k in zip(seconds, kinds, strict=True))
     return first, msgspec.structs.replace(first, order=2, seconds=tuple(map(Recorded.of, weights)))
+
+
+def _held(array: Array, dtype: DType, domain: Domain) -> Array:
+    """The array in a dtype. A number that the dtype turns into 0 or infinity gives way to its fourth root.
+
+    float16 has no 1e5 and no 1e-8; what it has in their place, 17.8 and 0.01, is as far from 1 as its range goes. What
+    stands inside a domain stays there.
+    """
+    with np.errstate(over="ignore", under="ignore"):
+        cast = array.astype(DTYPES[dtype])
+        lost = (~np.isfinite(cast) & np.isfinite(array)) | ((cast == 0) & (array != 0))
+        if not lost.any():
+            return cast
+        roots = (np.sign(array) * np.abs(array) ** 0.25).astype(DTYPES[dtype])
+        return np.asarray(np.where(lost & holds(domain, roots), roots, cast))
 
 
 def promoted(program: Program) -> DType:

@@ -267,7 +267,7 @@ def _(input: Any, exponent: Any) -> Any:
             return apply(pow, (input, exponent), {})
         if isinstance(input, bool) and exponent._array.dtype.kind == "b":
             raise NotImplementedError("\"pow\" not implemented for 'Bool'")
-        base = float(input) if exponent._array.dtype.kind == "f" else input
+        base = float(input) if exponent.dtype.is_floating_point else input
         return apply(rpow, (widened(exponent, base),), {"base": base})
     check_tensor("pow", input)
     if not isinstance(exponent, bool | int | float):
@@ -338,6 +338,6 @@ def check_no_booleans(*operands: Any) -> None:
 def check_alpha(alpha: float, *operands: Any) -> None:
     """RuntimeError, in PyTorch's words, for a fractional multiple of integers."""
     if isinstance(alpha, float) and not any(
-        isinstance(x, float) or (type(x) is Tensor and x._array.dtype.kind == "f") for x in operands
+        isinstance(x, float) or (type(x) is Tensor and x.dtype.is_floating_point) for x in operands
     ):
         raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")

@@ -182,6 +182,6 @@ def _(input: Any, *, decimals: int | None = None) -> Any:
         raise NotImplementedError("\"round_vml_cpu\" not implemented for 'Bool'")
     if decimals is None:
         return apply(round_, (input,))
-    if input._array.dtype.kind != "f":
+    if not input.dtype.is_floating_point:
         raise NotImplementedError(f"\"round_cpu\" not implemented for '{input.dtype.word}'")
     return apply(round_decimals, (input,), {"decimals": decimals})

@@ -203,6 +203,17 @@ def last_axis(g: Any, x_shape: Any, dim: Any, keepdim: bool) -> Any:
     return shaping.view(wide, shape=x_shape)
 
 
+def unshared(g: Any, x: Any, y: Any, dim: Any) -> Any:
+    """amax's cotangent, all of it to each of the tied."""
+    return where(extremes.tied(x, restore(y, x.shape, dim)), restore(g, x.shape, dim), 0.0)
+
+
+def saturated(g: Any, y: Any) -> Any:
+    """exp's gradient, from an output that is kept finite."""
+    return g * where(y > LARGEST, LARGEST, y)
+
+
+LARGEST = 1e37
 where = arithmetic.where
 log = exponential.log
 exp = exponential.exp
@@ -391,6 +402,7 @@ MUTANTS = {
             formula("max_all", "x", lambda g, x, y: where(extremes.tied(x, y), 0.0, g)),
             "x",
         ),
+        one("amax-unshared", "amax", "ties not shared", formula("amax", "x", unshared), "x"),
         one("exp-saved", "exp", "wrong saved value", formula("exp", "x", lambda g, x: g * x), "x"),
         one(
             "exp-millionth",
@@ -398,6 +410,15 @@ MUTANTS = {
             "factor 1 + 1e-6",
             formula("exp", "x", lambda g, y: g * y * MILLIONTH),
             "x",
+        ),
+        one(
+            "exp-saturates",
+            "exp",
+            "a finite number for what overflows",
+            formula("exp", "x", saturated),
+            "x",
+            "finite where infinite",
+            tags=frozenset({"float32"}),
         ),
         one(
             "exp-unsteady",

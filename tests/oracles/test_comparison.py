@@ -40,6 +40,59 @@ def test_faults(got: list[float], fault: str, worst: int) -> None:
     assert compared.argument == "gradient of x"
 
 
+def test_an_infinite_truth_wants_its_infinity() -> None:
+    """Any finite number is a fault there, NaN says nothing false, and the other infinity is wrong."""
+    infinite = Enclosure("gradient of x", (2,), [arb("-inf"), arb(1)], [0.0, 0.0])
+    for got, fault in (
+        (-np.inf, ""),
+        (np.nan, ""),
+        (np.inf, "infinite"),
+        (-65504.0, "finite where infinite"),
+        (0.0, "finite where infinite"),
+    ):
+        assert compare(infinite, np.array([got, 1.0]), "float16").fault == fault
+    assert compare(infinite, None, "float16").fault == "no gradient"
+    assert decimal(infinite.truth[0]) == "-inf"
+
+
+def test_an_infinite_budget_allows_anything() -> None:
+    """Of an element that nothing can be told of, nothing is a fault; the rest of its array is judged."""
+    open_ = Enclosure("gradient of x", (2,), [arb(1), arb(1)], [math.inf, 0.0])
+    for got in (np.nan, np.inf, -7.0):
+        assert compare(open_, np.array([got, 1.0]), "float64").fault == ""
+        assert compare(open_, np.array([got, 2.0]), "float64").fault == "wrong value"
+
+
+def test_an_overflow_may_spread() -> None:
+    """Where one element overflows on a way of several steps, NaN may reach others; infinity and wrong numbers not."""
+    numbers = [arb("inf"), arb(1)]
+    near = Enclosure("gradient of x", (2,), numbers, [0.0, 0.0], spread=True)
+    for got, fault in (
+        ([np.inf, 1.0], ""),
+        ([-np.inf, np.nan], ""),
+        ([np.inf, np.inf], "infinite"),
+        ([np.inf, 2.0], "wrong value"),
+        ([3.0, 1.0], "finite where infinite"),
+    ):
+        assert compare(near, np.array(got), "float64").fault == fault
+    alone = Enclosure("gradient of x", (2,), numbers, [0.0, 0.0])
+    assert compare(alone, np.array([np.inf, np.nan]), "float64").fault == "nan"
+
+
+def test_a_branch_that_may_overflow_allows_anything() -> None:
+    """A ball of the hull that is not finite excuses even NaN, for that element alone."""
+    either = Enclosure("gradient of x", (2,), [arb(1), arb(1)], [0.0, 0.0], [arb("nan"), arb(1, 0.5)])
+    assert compare(either, np.array([np.nan, 1.25]), "float64").elsewhere == 2
+    assert compare(either, np.array([1.0, np.nan]), "float64").fault == "nan"
+
+
+def test_the_sign_of_a_zero_is_no_fault() -> None:
+    """-0.0 and 0.0 are the same answer."""
+    for truth in (0.0, -0.0):
+        for got in (0.0, -0.0):
+            assert compare(enclosure([truth], [0.0]), np.array([got]), "float64").fault == ""
+
+
 def test_no_gradient_stands_for_zeros() -> None:
     """None is right where every element is within budget of 0, and a fault of its own where one is not."""
     assert compare(enclosure([0.0, 1e-9], [0.0, 1e-8]), None, "float64").fault == ""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
+from oracles.arrays import Array
 from oracles.judge import Bench, Judgement
 from oracles.program import Case, Ref, Step
 from oracles.truth import Enclosed, Unknown, enclose
@@ -63,6 +65,37 @@ def test_the_whole_maximum_is_shared() -> None:
     assert outcome(tie, [7.0, 0.0, 0.0]) == "differs"
     assert outcome(tie, [3.0, 3.0, 0.0]) == "differs"
     assert outcome(tie, [-1.0, 0.0, 7.0]) == "differs"
+
+
+def test_three_tied_share() -> None:
+    """Three share by thirds; another way to share is a convention, and shares that do not add up are a fault."""
+    tie = case({"x": [2.0, 2.0, 2.0, 1.0]}, [step("amax", 0, dim=0)], [6.0])
+    assert outcome(tie, [2.0, 2.0, 2.0, 0.0]) == "agrees"
+    assert outcome(tie, [3.0, 3.0, 0.0, 0.0]) == "convention"
+    assert outcome(tie, [6.0, 0.0, 0.0, 0.0]) == "convention"
+    for shares in ([6.0, 6.0, 6.0, 0.0], [2.0, 2.0, 0.0, 0.0], [3.0, 3.0, 3.0, 0.0]):
+        found = judged(tie, shares)
+        assert (found.verdicts[0].outcome, found.fault) == ("differs", "wrong value")
+    assert outcome(tie, [2.0, 2.0, 2.0, 1.0]) == "differs"
+
+
+def test_empty_reductions_are_judged() -> None:
+    """A sum and a product of nothing have a value that is judged, and a gradient without elements."""
+    for op, value in (("sum", 0.0), ("prod", 1.0)):
+        given = case({"x": np.zeros((2, 0))}, [step(op, 0, dim=1)], [[1.0, 2.0]])
+        right = right_answer(given)
+        wrong = msgspec.structs.replace(right, outputs=(Array.of(np.array([value, value + 1])),))
+        for answer, said in ((right, "agrees"), (wrong, "differs")):
+            bench = Bench(Answering(answer), None)  # type: ignore[arg-type]
+            assert bench.judge(given, witnesses=False).verdicts[0].outcome == said
+
+
+def test_repeated_indices_add_up() -> None:
+    """An element that is picked three times gets three cotangents."""
+    index = np.array([1, 1, 0, 1])
+    given = case({"x": [1.0, 2.0], "i": index}, [step("index_select", 0, 1, dim=0)], [[1.0, 2.0, 4.0, 8.0]])
+    assert outcome(given, [4.0, 11.0]) == "agrees"
+    assert outcome(given, [4.0, 8.0]) == "differs"
 
 
 def test_the_maximum_along_a_dimension_goes_to_the_first() -> None:

@@ -127,3 +127,22 @@ def test_half_width_raw_equals_recorded(name, text):
 def test_a_thousand_ones_sum_to_a_thousand():
     """A sum in bfloat16 is taken in float32."""
     assert refgrad.ones(1000, dtype=refgrad.bfloat16).sum().item() == 1000.0
+
+
+@pytest.mark.parametrize("name", HALVES)
+def test_half_types_are_floating(name):
+    """What takes fractions of floating tensors takes them of both half types, as PyTorch does."""
+    import torch
+
+    for text in (
+        "torch.add(x, x, alpha=0.5)",
+        "torch.sub(x, 1, alpha=2.5)",
+        "torch.round(x, decimals=1)",
+        "2**x",
+    ):
+        ours, theirs = (
+            eval(text, {"torch": lib, "x": lib.tensor([1.25, -2.5], dtype=getattr(lib, name))})
+            for lib in (refgrad, torch)
+        )
+        assert repr(ours.dtype) == repr(theirs.dtype)
+        assert ours.tolist() == theirs.tolist()

@@ -136,23 +136,30 @@ def test_a_program_too_large_for_balls_is_refused(monkeypatch: pytest.MonkeyPatc
 
 
 def test_sums_that_arrive_together_may_be_taken_in_any_order() -> None:
-    """What two sums add to is as uncertain as one sum of all their terms: a library may fold the two into one."""
-    u = precision("float32").u
+    """What two sums add to is no surer than one sum of all their terms: a library may fold the two into one."""
+    arena = Rounding(precision("float32"), BLOCKS)
     terms = [arb(k) / 7 for k in range(1, 9)]
     parts = [terms[:3], terms[3:]]
-    folded = sums.together([(sums.total(p, u), len(p), sum(p, arb(0))) for p in parts], u)
-    whole = sums.total(terms, u)
-    assert float(folded.rad()) == pytest.approx(float(whole.rad()), rel=1e-6)
+    sizes = [sum(p, arb(0)) for p in parts]
+    totals = [sums.total(arena, *p) for p in parts]
+    pairs = zip(totals, parts, sizes, strict=True)
+    folded = sums.together([(total, len(p), size) for total, p, size in pairs], arena.u)
+    assert float(folded.rad()) >= float(sums.total(arena, *terms).rad())
+    assert float(folded.rad()) <= (len(terms) - 1) * arena.u * float(sum(sizes, arb(0))) * (1 + 1e-6)
 
 
-def test_a_matrix_product_has_the_budget_of_its_inner_products() -> None:
-    """Going back, the ball of every element is that of its products and their sum, each rounded."""
+@pytest.mark.parametrize("shape", [(2, 3, 4), (4, 20, 4)])
+def test_a_matrix_product_has_the_budget_of_its_inner_products(shape: tuple[int, int, int]) -> None:
+    """Going back, the ball of every element holds that of its products and their sum; in a small one it is that."""
+    n, k, m = shape
     rng = np.random.default_rng(2)
     arena = Rounding(precision("float32"), BLOCKS)
-    a, b = ([arena.leaf(float(v)) for v in rng.normal(size=n)] for n in (6, 12))
+    a, b = ([arena.leaf(float(v)) for v in rng.normal(size=n)] for n in (n * k, k * m))
     arena.forward = False
-    made = arena.matmul(a, b, (2, 3, 4))
-    expected = [arena.dot(a[i * 3 : i * 3 + 3], b[j::4]) for i in range(2) for j in range(4)]
+    made = arena.matmul(a, b, shape)
+    expected = [arena.dot(a[i * k : i * k + k], b[j::m]) for i in range(n) for j in range(m)]
     for y, x in zip(made, expected, strict=True):
         assert y.ball.overlaps(x.ball)
-        assert float(y.ball.rad()) == pytest.approx(float(x.ball.rad()), rel=1e-6)
+        assert float(y.ball.rad()) >= float(x.ball.rad()) * (1 - 1e-6)
+        if n * k * m <= sums.SMALL:
+            assert float(y.ball.rad()) == pytest.approx(float(x.ball.rad()), rel=1e-6)

@@ -48,6 +48,17 @@ def test_every_face_is_visited(op: str) -> None:
         assert "second order" in seen
 
 
+@pytest.mark.parametrize("op", ["log", "mul", "sum", "div"])
+@pytest.mark.parametrize("face", ["large", "tiny"])
+def test_float16_has_what_is_drawn(op: str, face: str) -> None:
+    """At float16 no number becomes infinite, and none leaves its domain or the side of 0 that it was on."""
+    for sample in drawn(alone(op, face), 20):
+        wide, narrow = (next(iter(cases(sample, (dtype,)))) for dtype in ("float64", "float16"))
+        for a, b in zip(wide.inputs, narrow.inputs, strict=True):
+            assert np.all(np.isfinite(b.numpy()))
+            assert np.array_equal(np.sign(a.numpy()), np.sign(b.numpy().astype(float)))
+
+
 @pytest.mark.parametrize("op", OPS)
 def test_faces_are_a_fact_of_the_case(op: str) -> None:
     """Every face has a predicate, and the plainest case shows few of them."""

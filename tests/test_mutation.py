@@ -8,12 +8,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
 import refgrad
+from oracles.subjects import laws
+from refgrad.op import REGISTRY, replaced
 
 ROOT = Path(__file__).parents[1]
 
@@ -46,6 +48,16 @@ def test_every_op_has_wrong_rules(mutation: ModuleType) -> None:
     assert {"sign", "factor 1 + 1e-6", "swapped operand", "missing un-broadcast", "wrong dtype"} <= kinds
     whole = [ast.dump(r.change.tree) for r in rows["sin"]]
     assert len(whole) == len(set(whole))
+
+
+def test_what_one_rule_did_is_not_held_against_the_next(mutation: ModuleType) -> None:
+    """After a rule that is not linear in the cotangent the right one, on the same case, is not accused of that."""
+    check = mutation.Check("exp", 1, 4)
+    crooked = lambda g, y: g * g * y
+    with replaced(REGISTRY["exp"], "x", crooked):
+        assert check.bench.judge(next(check.cases())[0], witnesses=False).fault
+    assert laws._linear.found is False
+    assert not check.of(SimpleNamespace(installed=nullcontext)).fault
 
 
 def test_a_wrong_rule_is_there_only_while_it_is_installed(mutation: ModuleType) -> None:

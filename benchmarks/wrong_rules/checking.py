@@ -118,6 +118,7 @@ class Check:
     def of(self, rule: WrongRule) -> Caught:
         """Judge a wrong rule until it is accused, or all cases are judged."""
         count, largest, conventions = 0, 0.0, 0
+        laws.forget()  # what the last rule was on the case that comes first here too
         for cases in self.cases():
             with rule.installed(), known_truth(self.truth), np.errstate(all="ignore"):
                 for case in cases:

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 from flint import arb
 
+from oracles.budget.determinants import det
 from oracles.budget.norms import norm
 from oracles.budget.rounded import NOT_FINITE, Rounded, Rounding
 from oracles.budget.sums import later
 from oracles.exact.linear import einsum as contracted
-from oracles.exact.linear import eliminated_system, matmul, pivots
+from oracles.exact.linear import eliminated_system, matmul
 from oracles.exact.linear import inv as eliminated
 from oracles.exact.linear import solve as solved
 from oracles.exact.lines import cumprod as running_products
@@ -305,45 +306,6 @@ def _pull_inv(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> l
     (left,) = matmul(arena, turned, G)
     (whole,) = matmul(arena, left, turned)
     return [-g for g in whole.flat]
-
-
-def det(arena: Rounding, A: Objects) -> list[Objects]:
-    """The product of the pivots; back: the solution X of A^T X = g*y*I, from the rounded y."""
-    out = np.empty(A.shape[:-2], dtype=object)
-    for place in np.ndindex(out.shape):
-        if not A.shape[-1]:
-            out[place] = arena.constant(1)
-            continue
-        with arena.silent():
-            value = _product_or_power(arena, *pivots(arena, A[place]))
-        out[place] = arena.attach([value], tuple(A[place].flat), _pull_det)[0]
-    return [out]
-
-
-def _product_or_power(arena: Rounding, found: Run, odd: bool) -> Rounded:
-    """The product of the pivots, or e to the sum of their logarithms, which is how NumPy has it.
-
-    Without the second, NumPy's determinants are accused: their error grows with the logarithms.
-    """
-    made: Rounded = product(arena, found)
-    sizes = [p if p.ball > 0 else -p for p in found]
-    if any(not s.ball > 0 for s in sizes):
-        return -made if odd else made
-    power = arena.add([s.log() for s in sizes]).exp()
-    power = power if made.ball > 0 else -power
-    either = Rounded(arena, made.ball.union(power.ball), made.needs)
-    return -either if odd else either
-
-
-def _pull_det(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> list[Rounded | None]:
-    (g,), (y,) = gs, ys
-    arena, n = y.arena, math.isqrt(len(xs))
-    if g is None:
-        return [None] * len(xs)
-    scale = g * y
-    sides = objects((scale if i == j else arena.constant(0) for i in range(n) for j in range(n)), (n, n))
-    (found,) = solved(arena, objects(xs, (n, n)).T, sides)
-    return list(found.flat)
 
 
 def einsum(arena: Rounding, *operands: Objects, equation: str) -> list[Objects]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import product
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -114,17 +114,47 @@ def inv(algebra: Any, A: Objects) -> list[Objects]:
     return [out]
 
 
+EXPANDED = 6
+"""A determinant up to this size is expanded, which takes n * 2**(n - 1) products; a larger one is eliminated."""
+
+
 def det(algebra: Any, A: Objects) -> list[Objects]:
-    """The determinant: the product of the pivots, negative after an odd number of exchanges."""
-    return [objects((_determinant(algebra, A[place]) for place in np.ndindex(A.shape[:-2])), A.shape[:-2])]
+    """The determinant: a polynomial, which singular matrices have as well; of many rows the product of the pivots."""
+    one = _expanded if A.shape[-1] <= EXPANDED else _determinant
+    return [objects((one(algebra, A[place]) for place in np.ndindex(A.shape[:-2])), A.shape[:-2])]
+
+
+def _expanded(algebra: Any, A: Objects) -> Any:
+    """Laplace's expansion along the rows, from the last: the minors of k rows from those of k - 1."""
+    n = len(A)
+    found: dict[tuple[int, ...], Any] = {(): algebra.constant(1)}
+    for size in range(1, n + 1):
+        row = A[n - size]
+        found = {
+            columns: _alternating(
+                algebra,
+                [algebra.mul(row[j], found[columns[:i] + columns[i + 1 :]]) for i, j in enumerate(columns)]
+                if size > 1
+                else [row[columns[0]]],
+            )
+            for columns in combinations(range(n), size)
+        }
+    return found[tuple(range(n))]
+
+
+def _alternating(algebra: Any, terms: Sequence[Any]) -> Any:
+    """The first term, less the second, plus the third ..."""
+    made = terms[0]
+    for i, term in enumerate(terms[1:]):
+        made = algebra.add([made, term]) if i % 2 else algebra.sub(made, term)
+    return made
 
 
 def _determinant(algebra: Any, A: Objects) -> Any:
     found, odd = pivots(algebra, A)
-    made = None
-    for p in found:
-        made = p if made is None else algebra.mul(made, p)
-    made = algebra.constant(1) if made is None else made
+    made = found[0]
+    for p in found[1:]:
+        made = algebra.mul(made, p)
     return algebra.neg(made) if odd else made
 
 

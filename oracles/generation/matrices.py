@@ -1,7 +1,8 @@
-"""How linear algebra is drawn: shapes that fit, and matrices that can be inverted."""
+"""How linear algebra is drawn: shapes that fit, and matrices that can be inverted, or for determinants cannot."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -77,7 +78,12 @@ def einsum(d: Drawing, op: str, public: Any) -> int:
 
 
 def square(d: Drawing, op: str, public: Any) -> int:
-    """linalg.inv, linalg.det: matrices with a strong diagonal, its rows shuffled so that pivots move."""
+    """linalg.inv, linalg.det: matrices with a strong diagonal, its rows shuffled so that pivots move.
+
+    A determinant has a gradient where there is no inverse as well: of its zeros, most make a matrix singular.
+    """
+    if op == "linalg.det" and d.face == "zero" and d.integer(0, 3):
+        return d.apply(op, Ref(d.given(singular(d))))
     n = 0 if d.face == "empty" else d.integer(2 if d.face == "zero" else 1, 3)
     batch = (2,) if d.face == "bulk" else ()
     count = int(np.prod((*batch, n, n)))
@@ -85,6 +91,32 @@ def square(d: Drawing, op: str, public: Any) -> int:
     numbers = np.array([d.one_of(*weak) for _ in range(count)])
     strong = np.eye(n)[:: d.one_of(-1, 1)] * d.one_of(4.0, -5.0, 3.5)
     return d.apply(op, Ref(d.given(numbers.reshape(*batch, n, n) + strong)))
+
+
+def singular(d: Drawing) -> np.ndarray[Any, Any]:
+    """A matrix of any lower rank, perhaps with a regular one beside it.
+
+    Of powers of two, so that elimination comes to a pivot of exactly 0 in every library.
+    """
+    n = d.integer(1, 3)
+    made, one = powers(d, n, n), d.integer(0, n - 1)
+    match d.one_of("row", "column", "twice", "rank one", "nothing") if n > 1 else "nothing":
+        case "row":
+            made[one] = 0
+        case "column":
+            made[:, one] = 0
+        case "twice":
+            made[one] = made[one - 1]
+        case "rank one":
+            made = np.outer(made[one], powers(d, n))
+        case "nothing":
+            made[:] = 0
+    return made if d.integer(0, 3) < 3 else np.stack([made, powers(d, n, n) + 4 * np.eye(n)])
+
+
+def powers(d: Drawing, *shape: int) -> np.ndarray[Any, Any]:
+    """An array of powers of two of either sign."""
+    return np.reshape([d.one_of(1.0, 2.0, -0.5, 0.5, -1.0) for _ in range(math.prod(shape))], shape)
 
 
 MATRICES: dict[str, Callable[[Drawing, str, Any], int]] = {

@@ -37,6 +37,11 @@ class _Linear:
 _linear = _Linear()
 
 
+def forget() -> None:
+    """Ask anew of the latest case: the subject is not what it was."""
+    _linear.asked = ()
+
+
 def judge(subject: Subject, case: Case, laws: bool) -> Answer:
     """The subject's answer to a case; with `laws`, `repeated` and `scaled` are filled in."""
     answer = subject.vjp(case)

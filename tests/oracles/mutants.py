@@ -17,7 +17,17 @@ import numpy as np
 import refgrad
 from refgrad import lane, walk
 from refgrad.op import NO_GRADIENT, REGISTRY, Joint
-from refgrad.ops import arithmetic, exponential, extremes, indexing, linear, reductions, running, shaping
+from refgrad.ops import (
+    arithmetic,
+    exponential,
+    extremes,
+    indexing,
+    linear,
+    matrices,
+    reductions,
+    running,
+    shaping,
+)
 from refgrad.tensor import Tensor
 
 MILLIONTH = 1 + 1e-6
@@ -106,6 +116,13 @@ def last_row(x: Any, *, shape: tuple[int, ...], dim: int, index: int) -> Any:
     out = np.zeros(shape, x.dtype)
     out[(slice(None),) * dim + (-1,)] = x
     return out
+
+
+def unsigned(g: Any, A: Any, LU: Any, pivots: Any, y: Any) -> Any:
+    """det's gradient, at singular matrices from minors that are all positive."""
+    right = matrices.det_backward(g, A, LU, pivots, y)
+    singular = int(matrices.sum_all(y == 0))
+    return where(matrices.minors(A.shape[-1])[2], right, -right) if singular else right
 
 
 def unsteady(g: Any, y: Any) -> Any:
@@ -312,6 +329,7 @@ MUTANTS = {
             formula("dot", "a", lambda g, tensor: -g * tensor),
             "a",
         ),
+        one("det-cofactors", "linalg.det", "signs of the cofactors", formula("det", "A", unsigned), "A"),
         one(
             "solve-sign",
             "linalg.solve",

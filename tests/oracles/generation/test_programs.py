@@ -141,6 +141,22 @@ def test_composed_programs_feed_their_steps() -> None:
     assert np.mean(fed) > 0.6
 
 
+def test_determinants_of_singular_matrices_are_drawn() -> None:
+    """Among zeros: of every rank, of one row up to three, and beside a regular one; judged to second order."""
+    seen: set[tuple[int, int]] = set()
+    judged, batches = 0, 0
+    for sample in (s for start in (0, 1) for s in drawn(alone("linalg.det", "zero"), 60, start)):
+        (point,) = sample.drawn.point
+        if np.any(sample.drawn.outputs[0] == 0):
+            batches += point.ndim > 2
+            first = point[0] if point.ndim > 2 else point
+            seen.add((len(first), int(np.linalg.matrix_rank(first))))
+            judged += all(isinstance(enclose(c), Enclosed) for c in cases(sample, ("float64", "float32")))
+    assert {(1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2)} <= seen
+    assert batches >= 2
+    assert judged >= 30
+
+
 def test_further_points_stay_in_their_domains() -> None:
     """Points after the first move every number a little and none out of its domain."""
     for sample in drawn(alone("log", "tiny"), 10):

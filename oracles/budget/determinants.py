@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from oracles.budget.rounded import NOT_FINITE, Overflow, Rounded, Rounding
+from oracles.budget.rounded import NOT_FINITE, Rounded, Rounding
 from oracles.exact.linear import EXPANDED, pivots
 from oracles.exact.linear import solve as solved
 from oracles.exact.lines import product
@@ -60,12 +60,9 @@ def det(arena: Rounding, A: Objects) -> list[Objects]:
 
 def _regular(arena: Rounding, A: Objects) -> tuple[list[Rounded], bool] | None:
     """The pivots and whether their product is turned; None where one of them, or of the way back's, may be 0."""
-    try:
-        found, odd = pivots(arena, A)
-        with arena.reassociated():
-            back, _ = pivots(arena, A.T)
-    except Overflow:
-        return None
+    found, odd = pivots(arena, A)
+    with arena.reassociated():
+        back, _ = pivots(arena, A.T)
     sure = all(p.ball.rad() < UNSURE * abs(p.ball) for p in (*found, *back))
     return (found, odd) if sure else None
 

@@ -218,7 +218,7 @@ def claim(judgement: Judgement) -> str:
         return f"its backward raises {fault.removeprefix('raises ')}: {message}"
     if fault == "wrong answer":
         return message
-    if argument.startswith("output") and fault in ("wrong value", "nan", "infinite"):
+    if argument.startswith("output") and fault in ("wrong value", "nan", "infinite", "finite where infinite"):
         return (
             f"its value is not the reference's ({argument}: {fault}). Perhaps the reference is not the same function; "
             "nothing is said of gradients"

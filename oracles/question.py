@@ -15,6 +15,7 @@ from oracles.answers import Answer, Unsupported
 from oracles.around import NDArray, Point
 from oracles.arrays import Array
 from oracles.budget.accuracy import precision
+from oracles.comparison import Compared
 from oracles.differences import judge_by_differences
 from oracles.generation.values import COTANGENTS
 from oracles.judge import Bench, Judgement, judge_by_laws, judge_exactly, worst_fault
@@ -166,7 +167,7 @@ class Question:
 
 
 def together(found: Judgement, other: Judgement) -> Judgement:
-    """What two forms of one function say of an answer: each array is right if either form's budget allows it.
+    """What two forms of one function say of an answer: each element is right if either form's budget allows it.
 
     Raises:
         Untraceable: the forms are not the same function.
@@ -181,7 +182,7 @@ def together(found: Judgement, other: Judgement) -> Judgement:
                 raise FormsDiffer(
                     f"the forms of the reference are not the same function: they differ in the {name}"
                 )
-            compared[name] = own if other.compared[name].fault else other.compared[name]
+            compared[name] = _either(own, other.compared[name])
     exact = judge_exactly(found.truth, compared, shapes_right=True)
     laws, fault, argument, _ = judge_by_laws(found.case, found.answer)
     message = laws.reason
@@ -197,6 +198,17 @@ def together(found: Judgement, other: Judgement) -> Judgement:
         argument=argument,
         message=message if fault else "",
     )
+
+
+def _either(own: Compared, other: Compared) -> Compared:
+    """The comparison that finds nothing wrong, be it element by element; if there is none, the first."""
+    if not other.fault:
+        return other
+    mine, theirs = zip(own.ratios, own.ulps, strict=True), zip(other.ratios, other.ulps, strict=True)
+    nearest = list(map(min, mine, theirs))
+    if not all(ratio <= 1 for ratio, _ in nearest):
+        return own
+    return replace(own, fault="", ratios=[r for r, _ in nearest], ulps=[u for _, u in nearest])
 
 
 class FormsDiffer(ValueError):

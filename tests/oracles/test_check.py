@@ -440,8 +440,8 @@ def test_a_reference_outside_the_catalogue_is_refused_by_name(reference: Any, sa
 
 def test_what_cannot_be_told_is_not_passed() -> None:
     """A pole, a size that is too large, a budget as large as the answer."""
-    with pytest.raises(CannotTell, match="pole"):
-        check_gradient(lambda x: 1 / x, lambda x: 1 / x, tensor([0.0]))
+    with pytest.raises(CannotTell, match="the derivative does not exist here"):
+        check_gradient(lambda x: 1 / (x - 1), lambda x: 1 / (x - 1), tensor([1.0]))
     result = check_gradient(torch.sin, lambda x: x.sin(), tensor(np.ones(40_000)), raises=False)
     assert result.outcome == "cannot tell"
     assert "give smaller inputs" in result.reason

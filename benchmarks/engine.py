@@ -10,7 +10,6 @@ Answers are compared before anything is timed. A library that is not installed i
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -19,10 +18,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(name, "1")  # before NumPy is loaded
-
-import numpy as np  # noqa: E402
+import numpy as np
 
 Arrays = Sequence[np.ndarray]
 Step = Callable[[], Any]

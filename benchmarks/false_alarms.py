@@ -159,7 +159,7 @@ class Run:
     """Cases drawn so far, what they show, and what is accused."""
 
     def __init__(self, subjects: Sequence[Local], wanted: dict[str, int]) -> None:
-        self.benches = {s.name: Bench(s, None) for s in subjects}  # type: ignore[arg-type]
+        self.benches = {s.name: Bench(s, None) for s in subjects}  # type: ignore[arg-type] # a Local answers as a Remote does
         self.subjects = {s.name: s for s in subjects}
         self.wanted = wanted
         self.seen: set[str] = set()

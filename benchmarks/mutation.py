@@ -1,6 +1,6 @@
 """How many wrong rules the check catches: every formula of the engine, changed mechanically in one place at a time.
 
-    python benchmarks/mutation.py [--ops sin,mul] [--jobs 2] [--seed 1] [--limit 50] [--json FILE] [--no-peers]
+    python -m benchmarks.mutation [--ops sin,mul] [--jobs 2] [--seed 1] [--limit 50] [--json FILE] [--no-peers]
 
 Each wrong rule meets the cases that `refgrad check --ops OP` judges by default, until one accuses it. What survives is
 listed with its reason; it is called equivalent only if that is proved on symbols. A rule that differs from the right
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -23,18 +22,15 @@ from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
 
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(name, "1")  # before NumPy is loaded
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
-from rich.console import Console  # noqa: E402
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: E402
-from rich.table import Table  # noqa: E402
-from wrong_rules.checking import Caught, Check  # noqa: E402
-from wrong_rules.making import WrongRule, unreached, wrong_rules  # noqa: E402
-from wrong_rules.peers import TOOLS, Peers  # noqa: E402
-from wrong_rules.proofs import equivalent  # noqa: E402
-
-import refgrad  # noqa: E402
+import refgrad
+from benchmarks.wrong_rules.checking import Caught, Check
+from benchmarks.wrong_rules.making import WrongRule, unreached, wrong_rules
+from benchmarks.wrong_rules.peers import TOOLS, Peers
+from benchmarks.wrong_rules.proofs import equivalent
 
 GATE = 0.99
 CAUGHT, CONVENTION, SURVIVED, EQUIVALENT = "caught", "convention", "survived", "equivalent"

@@ -35,7 +35,6 @@ class Cell:
     """What one checker shows of one function: the smallest factor noticed, None where there was no time."""
 
     smallest: float | None
-    checks: int
     alarms: int
     seconds: float
 
@@ -48,18 +47,16 @@ def measure(check: Check, cells: Sequence[Wrong], share: float) -> Cell:
 
     share: the seconds after which it is given up.
     """
-    began, checks = monotonic(), 0
+    began = monotonic()
     looks = [check(cell) for cell in cells]
     alarms = sum(look(0.0) for look in looks[:5])
 
     def noticed(factor: float) -> bool | None:
         """Whether every cell is flagged; None once there is no time."""
-        nonlocal checks
         for look in looks:
             if monotonic() - began > share:
                 return None
             for sign in (1, -1):
-                checks += 1
                 if not look(sign * factor):
                     return False
         return True
@@ -67,13 +64,13 @@ def measure(check: Check, cells: Sequence[Wrong], share: float) -> Cell:
     low, high = -1, len(GRID) - 1  # GRID[low] is missed somewhere, GRID[high] is noticed everywhere
     found = noticed(GRID[high])
     if found is False:
-        return Cell(BLIND, checks, alarms, monotonic() - began)
+        return Cell(BLIND, alarms, monotonic() - began)
     while found is not None and high - low > 1:
         middle = (low + high) // 2
         found = noticed(GRID[middle])
         low, high = (low, middle) if found else (middle, high)
     smallest = None if found is None else GRID[high]
-    return Cell(smallest, checks, alarms, monotonic() - began)
+    return Cell(smallest, alarms, monotonic() - began)
 
 
 def shown(cell: Cell) -> str:

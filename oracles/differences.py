@@ -108,14 +108,20 @@ def judge_by_differences(case: Case, answer: Answer, remote: Remote) -> Verdict:
         if more is None:
             return Verdict("differences", "cannot tell", "the forward function has no finite value nearby")
         sums += more
-        values = [value for value, _ in sums]
-        found = estimate(values[1::2], values[2::2], values[0], NOISE * max(size for _, size in sums))
+        found = _estimated(sums)
         if _settled(found, claimed, size):
             break
     verdict = _verdict(found, claimed, size)
     if verdict.outcome == "differs" and not _holds_finer(found, case, point, directions, remote):
         return Verdict("differences", "cannot tell", "finer steps show another slope")
     return verdict
+
+
+def _estimated(sums: Sequence[tuple[float, float]], scale: float = 1.0) -> Estimate:
+    """The estimate from what `_along` found at the point and then on both sides of it, step by step."""
+    values = [value for value, _ in sums]
+    noise = NOISE * max(size for _, size in sums)
+    return estimate(values[1::2], values[2::2], values[0], noise, scale)
 
 
 def _holds_finer(
@@ -131,9 +137,7 @@ def _holds_finer(
         sums = _along(case, _points(case, point, directions, steps, middle=True), remote)
         if sums is None:
             return False
-        values = [value for value, _ in sums]
-        noise = NOISE * max(size for _, size in sums)
-        finer = estimate(values[1::2], values[2::2], values[0], noise, scale)
+        finer = _estimated(sums, scale)
         near = abs(finer.value - found.value) <= MARGIN * (finer.error + found.error)
         if finer.error <= FINE * abs(found.value) and not near:
             return False

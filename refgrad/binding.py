@@ -117,9 +117,7 @@ class Plan:
     saves: bool  # whether any tensor is saved: then a second backward pass needs retain_graph
     settings: bool  # whether any setting or shape is saved
     short: str  # what is saved, in a word, where that is common: see `NOTHING`
-    constant: tuple[
-        Any, ...
-    ]  # what is saved by an application at the settings' defaults, when `short` is "none"
+    constant: tuple[Any, ...]  # when `short` is "none": what is saved where settings are at their defaults
 
 
 @dataclass(frozen=True)
@@ -142,6 +140,7 @@ class Binding:
         rules = tuple((rule, _picker(tuple(map(slots.index, rule.slots)))) for rule in live)
         single = all(rule.places is None for rule in live) and len(self.cotangents) == 1
         short = self._short(slots)
+        defaults = [self.frame.defaults[slot - first - count] for slot in slots] if short == NOTHING else []
         return Plan(
             slots=slots,
             save=_picker(slots),
@@ -152,9 +151,7 @@ class Binding:
             saves=any(slot < first + count for slot in slots),
             settings=any(slot >= first + count for slot in slots),
             short=short,
-            constant=tuple(self.frame.defaults[slot - first - count] for slot in slots)
-            if short == NOTHING
-            else (),
+            constant=tuple(defaults),
         )
 
     def _short(self, slots: tuple[int, ...]) -> str:

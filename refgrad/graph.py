@@ -65,7 +65,6 @@ class Node:
         tensors: tuple[Any, ...],
         shape: tuple[int, ...],
         dtype: np.dtype[Any],
-        extras: Extras | None = None,
     ) -> None:
         self.plan: Plan = plan
         self.edges = edges
@@ -73,7 +72,7 @@ class Node:
         self.tensors: tuple[Any, ...] | None = tensors
         self.shape = shape
         self.dtype = dtype
-        self.extras = extras
+        self.extras: Extras | None = None
         self.number = next_number()
 
     def name(self) -> str:
@@ -96,12 +95,9 @@ class Node:
     @property
     def next_functions(self) -> tuple[tuple["Node | None", int], ...]:
         """For each differentiable input its node and which of the node's outputs it was; else (None, 0)."""
-        chosen = self.op.lists or self.op.differentiable
-        return tuple(
-            self.edge(i) or (None, 0)
-            for i in range(len(self.edges))
-            if chosen is True or self.op.inputs[i] in chosen
-        )
+        op = self.op
+        wanted = [i for i in range(len(self.edges)) if op.lists or op.has_formula[i]]
+        return tuple(self.edge(i) or (None, 0) for i in wanted)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} object at {id(self):#x}>"

@@ -11,6 +11,7 @@ from typing import Any
 from numpy import asarray, ndarray
 
 from refgrad.graph import FREED, Node
+from refgrad.tensor import Tensor
 
 
 def take_lane(pending: dict[Any, Any], fit: Any, *, keep: bool) -> None:
@@ -20,9 +21,9 @@ def take_lane(pending: dict[Any, Any], fit: Any, *, keep: bool) -> None:
     fit: brings what a formula returned to a shape and dtype.
     Raises RuntimeError on reaching a node whose saved values have been freed.
     """
-    waiting = {node.number: node for node in pending if type(node) is not tuple and node.number >= 0}
-    if any(type(key) is tuple for key in pending):
+    if any(type(key) is tuple for key in pending):  # cotangents of outputs other than a node's first
         return
+    waiting = {node.number: node for node in pending if node.number >= 0}
     heap = [-number for number in waiting]
     heapify(heap)
     node: Node | None = None
@@ -83,4 +84,4 @@ def take_lane(pending: dict[Any, Any], fit: Any, *, keep: bool) -> None:
 def total(held: Any, g: Any) -> Any:
     """What has arrived, and what arrives now; an array also where it has no dimensions."""
     both = held + g
-    return both if type(both) is ndarray else asarray(both)
+    return both if type(both) is ndarray or type(both) is Tensor else asarray(both)

@@ -6,7 +6,6 @@ stays an array when it has no dimensions.
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from numpy import ndarray
 from refgrad.binding import Rule
 from refgrad.dtypes import float32, from_numpy_dtype
 from refgrad.graph import FREED, AccumulateGrad, Edge, Extras, Meta, Node
-from refgrad.lane import take_lane
+from refgrad.lane import take_lane, total
 from refgrad.modes import mode
 from refgrad.ops.reductions import sum_dim
 from refgrad.ops.shaping import clone, to_copy, view
@@ -49,7 +48,7 @@ def run(
         with np.errstate(all="ignore"):
             for edge, g in roots:
                 key = edge if edge[1] else edge[0]
-                pending[key] = _sum(pending[key], g) if key in pending else g
+                pending[key] = total(pending[key], g) if key in pending else g
             if wanted is None:
                 return _visit(pending, create_graph=create_graph, keep=keep)
             nodes, _ = _discover(pending)
@@ -127,7 +126,7 @@ def _run_node(
             ct = fit(ct, target.metas[nr])
             key = edge if nr else target
             if key in pending:
-                ct = _sum(pending[key], ct)
+                ct = total(pending[key], ct)
             pending[key] = ct
 
 
@@ -179,12 +178,6 @@ def _zeros(meta: Meta, create_graph: bool) -> Any:
     return Tensor(zeros) if create_graph else zeros
 
 
-def _sum(held: Any, g: Any) -> Any:
-    """What has arrived, and what arrives now; an array also where it has no dimensions."""
-    total = held + g
-    return total if type(total) is ndarray or type(total) is Tensor else np.asarray(total)
-
-
 def _finish(leaf: Node, pending: Pending, create_graph: bool) -> None:
     """Give a leaf the gradient that has arrived: the array itself, where nothing else holds it."""
     g = pending.pop(leaf, None)
@@ -192,7 +185,7 @@ def _finish(leaf: Node, pending: Pending, create_graph: bool) -> None:
         return
     assert isinstance(leaf, AccumulateGrad)
     holder = leaf.variable
-    alone = not create_graph and getrefcount(g) <= ALONE and g.base is None and g.flags.writeable
+    alone = not create_graph and sys.getrefcount(g) <= ALONE and g.base is None and g.flags.writeable
     if alone and holder.state().grad is None and g.flags.c_contiguous and holder._array.flags.c_contiguous:
         holder.state().grad = Tensor(g)  # nobody else has it, so it need not be copied
         return
@@ -200,9 +193,9 @@ def _finish(leaf: Node, pending: Pending, create_graph: bool) -> None:
 
 
 def _references_to_a_local() -> int:
-    """What `getrefcount` says of an object that one local variable holds; interpreters differ."""
+    """What `sys.getrefcount` says of an object that one local variable holds; interpreters differ."""
     local = np.zeros(1)
-    return getrefcount(local)
+    return sys.getrefcount(local)
 
 
 ALONE = _references_to_a_local() if getattr(sys, "_is_gil_enabled", lambda: True)() else -1

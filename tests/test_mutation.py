@@ -22,14 +22,14 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="module")
 def mutation() -> Iterator[ModuleType]:
-    """The script, as it is when it is run: its folder is the first place to import from."""
-    sys.path.insert(0, str(ROOT / "benchmarks"))
+    """The script, which is run from the project's folder."""
+    sys.path.insert(0, str(ROOT))
     try:
-        import mutation
+        from benchmarks import mutation
 
         yield mutation
     finally:
-        sys.path.remove(str(ROOT / "benchmarks"))
+        sys.path.remove(str(ROOT))
 
 
 def rules(mutation: ModuleType, op: str) -> list[Any]:

@@ -12,7 +12,7 @@ from types import FunctionType
 from typing import Any
 
 import refgrad
-from refgrad import walk
+from refgrad import lane, walk
 from refgrad.op import NO_GRADIENT, REGISTRY, ZERO, Joint, Op, replaced
 
 from .given import GIVEN
@@ -275,14 +275,16 @@ def kinds_by_annotation(function: FunctionType, among: Any = None) -> list[list[
 
 
 def of_walk() -> Iterator[WrongRule]:
-    """What the walk does for every rule: it sums what was broadcast, casts, and adds up what arrives."""
-    for name in ("sum_to", "_fit_array", "_fit_tensor", "_sum"):
-        function = getattr(walk, name)
+    """What the walks do for every rule: sum what was broadcast, cast, and add up what arrives."""
+    within = [(walk, name) for name in ("sum_to", "_fit_array", "_fit_tensor", "total")]
+    for module, name in (*within, (lane, "total")):
+        function = getattr(module, name)
+        place = "" if module is walk else "in the short walk"
         tree = source_of(function)
         for change in (*inside(tree), *names_swapped(tree, kinds_by_annotation(function))):
             if not any(word in change.before for word in WRAPPING) and change.kind != "order of pieces":
-                install = partial(attribute, (walk, name), compiled(change.tree, function, GIVEN))
-                yield WrongRule(WALK, WALK_OPS, name, "", "", change, install, function)
+                install = partial(attribute, (module, name), compiled(change.tree, function, GIVEN))
+                yield WrongRule(WALK, WALK_OPS, name, "", place, change, install, function)
 
 
 @contextmanager

@@ -294,16 +294,16 @@ def _read_as(tree: Function, name: str, other: str, own: Sequence[str]) -> Itera
             yield Change("swapped operand, once", name, other, swapped(changed, changed.args, args))
 
 
-def _read(node: Any, name: str) -> Iterator[ast.Name]:
-    """Where a name is read, but not where it is only asked for its shape, or its dtype."""
+def _read(node: Any, name: str, closed: Callable[[ast.AST], bool] | None = None) -> Iterator[ast.Name]:
+    """Where a name is read outside what is `closed`: by default, what only asks for a shape or a dtype."""
     if isinstance(node, list):
         for part in node:
-            yield from _read(part, name)
+            yield from _read(part, name, closed)
     elif isinstance(node, ast.Name) and node.id == name and is_read(node):
         yield node
-    elif isinstance(node, ast.AST) and not asks_form(node):
+    elif isinstance(node, ast.AST) and not (closed or asks_form)(node):
         for part in ast.iter_child_nodes(node):
-            yield from _read(part, name)
+            yield from _read(part, name, closed)
 
 
 def asks_form(node: ast.AST) -> bool:
@@ -328,15 +328,12 @@ def names_detached(tree: Function, names: Sequence[str]) -> Iterator[Change]:
             yield Change("cut off from the graph", name, f"{name}.detach()", rewritten(tree, cut))
 
 
-def differentiated(node: Any, name: str) -> Iterator[ast.AST]:
+def differentiated(node: Any, name: str) -> Iterator[ast.Name]:
     """Where a name is read and a derivative could pass: not in conditions, and not for a shape."""
-    if isinstance(node, list):
-        for part in node:
-            yield from differentiated(part, name)
-    elif isinstance(node, ast.Name) and node.id == name and is_read(node):
-        yield node
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FLAT:
-        return
-    elif isinstance(node, ast.AST) and not isinstance(node, ast.Compare | ast.Attribute | ast.Lambda):
-        for part in ast.iter_child_nodes(node):
-            yield from differentiated(part, name)
+    return _read(node, name, _flat)
+
+
+def _flat(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FLAT:
+        return True
+    return isinstance(node, ast.Compare | ast.Attribute | ast.Lambda)

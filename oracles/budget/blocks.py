@@ -125,10 +125,8 @@ def std(
     """sqrt(sum((x - mean)**2) / (n - correction)); back: g * (x - mean) / (y * (n - correction))."""
 
     def one(run: Run) -> Rounded:
-        n = len(run)
         with arena.silent():
-            centred = _centred(arena, run)
-            value = (arena.dot(centred, centred) / (n - correction)).sqrt()
+            value = _variance(arena, run, correction).sqrt()
         return arena.attach([value], tuple(run), pull)[0]
 
     def pull(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> list[Rounded | None]:
@@ -139,6 +137,12 @@ def std(
         return list(arena.along(lambda c: scale * c, _centred(arena, xs)))
 
     return [reduced(x, dim, keepdim, one)]
+
+
+def _variance(arena: Rounding, run: Run, correction: float) -> Rounded:
+    centred = _centred(arena, run)
+    mean: Rounded = arena.dot(centred, centred) / (len(run) - correction)
+    return mean
 
 
 def _centred(arena: Rounding, run: Run) -> list[Rounded]:
@@ -240,10 +244,8 @@ def var(
     """sum((x - mean)**2) / (n - correction); back: g * 2/(n - correction) * (x - mean)."""
 
     def one(run: Run) -> Rounded:
-        n = len(run)
         with arena.silent():
-            centred = _centred(arena, run)
-            value = arena.dot(centred, centred) / (n - correction)
+            value = _variance(arena, run, correction)
         return arena.attach([value], tuple(run), pull)[0]
 
     def pull(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> list[Rounded | None]:

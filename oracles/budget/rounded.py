@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache, partial
 from typing import Any
 
@@ -105,23 +105,22 @@ class Rounding:
             if self.steps > MOST_STEPS:
                 raise TooLarge(f"more than {MOST_STEPS:,} scalar operations, too many for ball arithmetic")
 
-    @contextmanager
-    def silent(self) -> Iterator[None]:
+    def silent(self) -> AbstractContextManager[None]:
         """Evaluate without recording: the value of a block whose pull is its own."""
-        before, self.recording = self.recording, False
-        try:
-            yield
-        finally:
-            self.recording = before
+        return self._without("recording")
+
+    def reassociated(self) -> AbstractContextManager[None]:
+        """Within it no result is exact because it fits: a library may come to it by other products and sums."""
+        return self._without("forward")
 
     @contextmanager
-    def reassociated(self) -> Iterator[None]:
-        """Within it no result is exact because it fits: a library may come to it by other products and sums."""
-        before, self.forward = self.forward, False
+    def _without(self, flag: str) -> Iterator[None]:
+        before = getattr(self, flag)
+        setattr(self, flag, False)
         try:
             yield
         finally:
-            self.forward = before
+            setattr(self, flag, before)
 
     def lift(self, value: Any) -> Any:
         """A plain number as a constant, rounded where it is none of the dtype's; a scalar or column as it is."""

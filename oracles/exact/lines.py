@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import accumulate
 from math import inf
 from typing import Any
 
@@ -74,30 +75,23 @@ def amin(algebra: Any, x: Objects, *, dim: Dim = (), keepdim: bool = False) -> l
 
 def cumprod(algebra: Any, x: Objects, *, dim: int) -> list[Objects]:
     """Running products along one dimension."""
-    out = np.empty(x.shape, dtype=object)
-    if x.ndim == 0:
-        out[()] = x[()]
-        return [out]
-    source, target = np.moveaxis(x, dim, -1), np.moveaxis(out, dim, -1)
-    for place in np.ndindex(source.shape[:-1]):
-        running = None
-        for k in range(source.shape[-1]):
-            element = source[(*place, k)]
-            running = element if running is None else algebra.mul(running, element)
-            target[(*place, k)] = running
-    return [out]
+    return [_along(x, dim, lambda run: list(accumulate(run, algebra.mul)))]
 
 
 def cumsum(algebra: Any, x: Objects, *, dim: int) -> list[Objects]:
     """Running sums along one dimension, each in any order."""
-    out = np.empty(x.shape, dtype=object)
+    return [_along(x, dim, algebra.running)]
+
+
+def _along(x: Objects, dim: int, running: Callable[[list[Any]], list[Any]]) -> Objects:
+    """Each line along `dim` replaced by what `running` makes of it; a scalar is its own."""
     if x.ndim == 0:
-        out[()] = x[()]
-        return [out]
+        return x.copy()
+    out = np.empty(x.shape, dtype=object)
     source, target = np.moveaxis(x, dim, -1), np.moveaxis(out, dim, -1)
     for place in np.ndindex(source.shape[:-1]):
-        target[place] = objects(algebra.running(source[place].tolist()), target[place].shape)
-    return [out]
+        target[place] = objects(running(source[place].tolist()), target[place].shape)
+    return out
 
 
 def product(algebra: Any, run: Any) -> Any:

@@ -4,6 +4,7 @@ from math import inf
 from typing import Any, NamedTuple
 
 from refgrad.dtypes import dtype, float32
+from refgrad.op import Op
 from refgrad.ops.extremes import amax, amin, max_all, max_dim, min_all, min_dim
 from refgrad.ops.reductions import log_softmax, logsumexp, mean_all, mean_dim, softmax, sum_all, sum_dim
 from refgrad.ops.running import cumprod, cumsum, prod_all, prod_dim
@@ -123,21 +124,22 @@ def _(input: Any, dim: Any, keepdim: bool = False) -> Any:
 @public("softmax", softmax)
 def _(input: Any, dim: int, *, dtype: dtype | None = None) -> Any:
     """Exponentials along `dim`, scaled to sum to 1; NotImplementedError for integers."""
-    check_tensor("softmax", input)
-    input = cast(input, dtype)
-    if not input.is_floating_point():
-        raise NotImplementedError(f"\"softmax_lastdim_kernel_impl\" not implemented for '{input.dtype.word}'")
-    return apply(softmax, (input,), {"dim": normal_dim(dim, input._array.ndim)})
+    return _normalised(softmax, "softmax_lastdim_kernel_impl", input, dim, dtype)
 
 
 @public("log_softmax", log_softmax)
 def _(input: Any, dim: int, *, dtype: dtype | None = None) -> Any:
     """The logarithm of softmax along `dim`, without overflow; NotImplementedError for integers."""
-    check_tensor("log_softmax", input)
-    input = cast(input, dtype)
+    return _normalised(log_softmax, "log_softmax_kernel_impl", input, dim, dtype)
+
+
+def _normalised(op: Op, kernel: str, input: Any, dim: int, kind: dtype | None) -> Any:
+    """The checks of softmax and of its logarithm; `kernel` is what PyTorch calls it when it refuses integers."""
+    check_tensor(op.name, input)
+    input = cast(input, kind)
     if not input.is_floating_point():
-        raise NotImplementedError(f"\"log_softmax_kernel_impl\" not implemented for '{input.dtype.word}'")
-    return apply(log_softmax, (input,), {"dim": normal_dim(dim, input._array.ndim)})
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{input.dtype.word}'")
+    return apply(op, (input,), {"dim": normal_dim(dim, input._array.ndim)})
 
 
 @public("cumsum", cumsum)

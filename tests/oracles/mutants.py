@@ -514,7 +514,7 @@ MUTANTS = {
             "mul-lost",
             "mul",
             "last contribution wins, in the walk",
-            install_walk("_sum", forgetful_sum),
+            install_walk("total", forgetful_sum),
             "",
             WRONG,
             blame="walk",

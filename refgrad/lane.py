@@ -10,7 +10,8 @@ from typing import Any
 
 from numpy import asarray, ndarray
 
-from refgrad.graph import FREED, Node
+from refgrad.graph import FREED
+from refgrad.opnode import OpNode
 from refgrad.tensor import Tensor
 
 
@@ -26,7 +27,7 @@ def take_lane(pending: dict[Any, Any], fit: Any, *, keep: bool) -> None:
     waiting = {node.number: node for node in pending if node.number >= 0}
     heap = [-number for number in waiting]
     heapify(heap)
-    node: Node | None = None
+    node: OpNode | None = None
     g: Any = None
     try:
         while True:

@@ -12,9 +12,10 @@ from numpy import ndarray
 
 from refgrad.binding import BOTH, FIRST, NOTHING, OUTPUT
 from refgrad.dtypes import F32, F64
-from refgrad.graph import leaf_node, node_class
+from refgrad.graph import leaf_node
 from refgrad.modes import mode
 from refgrad.op import Op
+from refgrad.opnode import node_class
 from refgrad.tensor import Tensor
 
 

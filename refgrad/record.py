@@ -15,9 +15,10 @@ from refgrad.dtypes import (
     result_type,
     to_numpy,
 )
-from refgrad.graph import Extras, Meta, Node, leaf_node, node_class
+from refgrad.graph import Extras, Meta, Node, leaf_node
 from refgrad.modes import mode
 from refgrad.op import COMMON, FLOAT, MOVES, Op
+from refgrad.opnode import OpNode, node_class
 from refgrad.quick import quick_binary, quick_unary
 from refgrad.tensor import Tensor
 
@@ -97,7 +98,7 @@ def _node(
     edges: tuple[Node | None, ...],
     mask: int,
     metas: tuple[Meta, ...],
-) -> Node:
+) -> OpNode:
     """The node of this application, with what its live formulas ask for."""
     plan = op.plans.get(mask) or op.plan(mask)
     made: tuple[Any, ...] = (results,) if op.many else tuple(results)

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from refgrad.binding import Rule
-from refgrad.dtypes import float32, from_numpy_dtype
-from refgrad.graph import FREED, AccumulateGrad, Edge, Extras, Meta, Node
+from refgrad.dtypes import from_numpy_dtype
+from refgrad.graph import AccumulateGrad, Edge, Extras, Meta, Node
 from refgrad.lane import take_lane, total
 from refgrad.modes import mode
 from refgrad.ops.reductions import sum_dim
@@ -72,7 +71,7 @@ def _visit(pending: Pending, *, create_graph: bool, keep: bool) -> Mapping[Edge,
     for node in nodes:
         gs = _take(node, pending, create_graph)
         if gs is not None:
-            _run_node(node, gs, pending, None, create_graph)
+            _send(node, gs, pending, None, create_graph)
         if not keep:
             node.free()
         for leaf in closing.get(node, ()):
@@ -94,7 +93,7 @@ def _visit_some(
         if node in needed:
             gs = _take(node, pending, create_graph)
             if gs is not None:
-                _run_node(node, gs, pending, useful, create_graph)
+                _send(node, gs, pending, useful, create_graph)
                 if not keep:
                     node.free()
     return {**caught, **_arrived(pending, [edge for edge in targets if edge[0].number < 0])}
@@ -105,63 +104,24 @@ def _arrived(pending: Pending, edges: Sequence[Edge]) -> dict[Edge, Any]:
     return {edge: pending[key] for edge in edges if (key := edge if edge[1] else edge[0]) in pending}
 
 
-def _run_node(
+def _send(
     node: Node, gs: Sequence[Any], pending: Pending, useful: set[Node] | None, create_graph: bool
 ) -> None:
-    """Call the formulas of `node` and send what they return along its edges."""
-    if node.saved is None:
-        raise RuntimeError(FREED)
-    saved, fit = (node.saved_tensors(), _fit_tensor) if create_graph else (node.saved, _fit_array)
-    gs = (gs,) if node.op.many else gs
-    for rule, pick in node.plan.rules:
-        if rule.places is None:
-            edge = node.edge(rule.inputs[0])
-            if edge is None or (useful is not None and edge[0] not in useful):
-                continue
-            sent: Sequence[tuple[Edge, Any]] = [(edge, rule.formula(*gs, *pick(saved)))]
-        else:
-            sent = _several(node, rule, gs, pick(saved), useful)
-        for edge, ct in sent:
-            target, nr = edge
-            ct = fit(ct, target.metas[nr])
-            key = edge if nr else target
-            if key in pending:
-                ct = total(pending[key], ct)
-            pending[key] = ct
-
-
-def _several(
-    node: Node, rule: Rule, gs: Sequence[Any], args: tuple[Any, ...], useful: set[Node] | None
-) -> tuple[tuple[Edge, Any], ...]:
-    """The answers of a formula that serves several inputs, for those that want one."""
-    inputs = range(len(node.edges)) if node.op.lists else rule.inputs
-    places = inputs if node.op.lists else rule.places or ()
-    edges = [e if e and (useful is None or e[0] in useful) else None for e in map(node.edge, inputs)]
-    if rule.asks_needs:
-        asked = dict(zip(places, edges, strict=True))
-        args = (*args, tuple(asked.get(place) is not None for place in range(rule.width)))
-    answers = rule.formula(*gs, *args)
-    return tuple(
-        (edge, answers[place]) for edge, place in zip(edges, places, strict=True) if edge is not None
-    )
+    """Send what `node` answers along its edges."""
+    fit = _fit_tensor if create_graph else _fit_array
+    for (target, nr), ct in node.answers(gs, useful, create_graph):
+        ct = fit(ct, target.metas[nr])
+        key = (target, nr) if nr else target
+        pending[key] = total(pending[key], ct) if key in pending else ct
 
 
 def _take(node: Node, pending: Pending, create_graph: bool) -> Sequence[Any] | None:
-    """The cotangents of the outputs of `node`, or None if none arrived; a missing one is zeros.
-
-    Those of half-width floats are widened, so that formulas compute in float32 and their result is rounded
-    once, when it is cast to the operand's dtype.
-    """
-    metas = node.metas
-    gs: Sequence[Any] = [pending.pop((node, nr) if nr else node, None) for nr in range(len(metas))]
+    """The cotangents of the outputs of `node`, each None if it has not arrived; None if none has."""
+    gs = [pending.pop((node, nr) if nr else node, None) for nr in range(len(node.metas))]
     if all(g is None for g in gs):
         return None
-    if len(gs) > 1:
-        gs = [_zeros(meta, create_graph) if g is None else g for g, meta in zip(gs, metas, strict=True)]
     if node.extras is not None and node.extras.retained:
         _retain(node.extras, gs, create_graph)
-    if metas[0][1].itemsize == 2:
-        gs = [to_copy(g, dtype=float32) for g in gs]
     return gs
 
 
@@ -169,13 +129,8 @@ def _retain(extras: Extras, gs: Sequence[Any], create_graph: bool) -> None:
     """Give those outputs that retain their gradient a copy of it."""
     for nr, kept in extras.retained.items():
         retaining = kept()
-        if retaining is not None:
+        if retaining is not None and gs[nr] is not None:
             store(retaining, gs[nr], create_graph)
-
-
-def _zeros(meta: Meta, create_graph: bool) -> Any:
-    zeros = np.zeros(*meta)
-    return Tensor(zeros) if create_graph else zeros
 
 
 def _finish(leaf: Node, pending: Pending, create_graph: bool) -> None:

@@ -1,0 +1,184 @@
+"""The node that an op leaves behind: its formulas, and what they saved.
+
+A saved output holds its array, never its tensor: the tensor holds the node, and a cycle would keep every
+graph alive until the next collection.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from refgrad.binding import Plan, Rule
+from refgrad.dtypes import dtype, float32, from_numpy_dtype
+from refgrad.graph import FREED, Edge, Meta, Node, next_number
+from refgrad.op import Op
+from refgrad.tensor import Tensor
+
+FIRST_NAMES: Final = {"x": "self", "a": "self", "b": "other", "y": "result", "x_shape": "self_sym_sizes"}
+"""What PyTorch calls, among saved values, what our formulas call by one letter."""
+
+
+class OpNode(Node):
+    """One application of an op.
+
+    saved: what the live formulas ask for, arrays as the op saw them: promoted, and half-width floats
+        widened; None once freed.
+    tensors: the inputs among it, as the very tensors that were passed.
+    """
+
+    __slots__ = ("plan", "saved", "tensors")
+    op: Op
+
+    def __init__(
+        self,
+        plan: Plan,
+        edges: tuple[Node | None, ...],
+        saved: tuple[Any, ...],
+        tensors: tuple[Any, ...],
+        shape: tuple[int, ...],
+        stored: np.dtype[Any],
+    ) -> None:
+        self.plan: Plan = plan
+        self.edges = edges
+        self.saved: tuple[Any, ...] | None = saved
+        self.tensors: tuple[Any, ...] | None = tensors
+        self.shape = shape
+        self.dtype = stored
+        self.extras = None
+        self.number = next_number()
+
+    @property
+    def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
+        """For each differentiable input its node and which of the node's outputs it was; else (None, 0)."""
+        op = self.op
+        wanted = [i for i in range(len(self.edges)) if op.lists or op.has_formula[i]]
+        return tuple(self.edge(i) or (None, 0) for i in wanted)
+
+    def answers(
+        self, gs: Sequence[Any], useful: set[Node] | None, create_graph: bool
+    ) -> Iterable[tuple[Edge, Any]]:
+        """What the formulas answer, each with its edge; a missing cotangent counts as zeros.
+
+        Half-width cotangents are widened, so that formulas compute in float32 and their result is rounded
+        once, when it is cast to the operand's dtype.
+        """
+        if self.saved is None:
+            raise RuntimeError(FREED)
+        saved = self.saved_tensors() if create_graph else self.saved
+        metas = self.metas
+        if len(gs) > 1:
+            gs = [_zeros(meta, create_graph) if g is None else g for g, meta in zip(gs, metas, strict=True)]
+        if metas[0][1].itemsize == 2:
+            gs = [_cast(g, float32) for g in gs]
+        gs = (gs,) if self.op.many else gs
+        for rule, pick in self.plan.rules:
+            if rule.places is not None:
+                yield from self._several(rule, gs, pick(saved), useful)
+                continue
+            edge = self.edge(rule.inputs[0])
+            if edge is not None and (useful is None or edge[0] in useful):
+                yield edge, rule.formula(*gs, *pick(saved))
+
+    def _several(
+        self, rule: Rule, gs: Sequence[Any], args: tuple[Any, ...], useful: set[Node] | None
+    ) -> Iterable[tuple[Edge, Any]]:
+        """The answers of a formula that serves several inputs, for those that want one."""
+        inputs = range(len(self.edges)) if self.op.lists else rule.inputs
+        places = inputs if self.op.lists else rule.places or ()
+        edges = [e if e and (useful is None or e[0] in useful) else None for e in map(self.edge, inputs)]
+        if rule.asks_needs:
+            asked = dict(zip(places, edges, strict=True))
+            args = (*args, tuple(asked.get(place) is not None for place in range(rule.width)))
+        answers = rule.formula(*gs, *args)
+        for edge, place in zip(edges, places, strict=True):
+            if edge is not None:
+                yield edge, answers[place]
+
+    def free(self) -> None:
+        """Forget what was saved; a node that saved no tensor can run again."""
+        if self.plan.saves:
+            self.saved = self.tensors = None
+
+    def saved_tensors(self) -> tuple[Any, ...]:
+        """What `saved` holds, with tensors for arrays: inputs in the dtype the op saw, outputs made anew."""
+        assert self.saved is not None
+        lifted = []
+        for slot, value in zip(self.plan.slots, self.saved, strict=True):
+            held = self._tensor(slot, value)
+            lifted.append(value if held is value else as_seen(held, value))
+        return tuple(lifted)
+
+    def _tensor(self, slot: int, value: Any) -> Any:
+        """The tensor for what the frame holds at `slot`; the value itself where it is none."""
+        assert self.tensors is not None
+        if slot < len(self.op.outputs):
+            return self._output(slot, value)
+        position = slot - self.op.frame.first_input
+        return self.tensors[self.plan.inputs.index(position)] if position in self.plan.inputs else value
+
+    def _output(self, slot: int, array: np.ndarray[Any, Any]) -> "Tensor":
+        """The output at `slot`, as a tensor that is part of the graph where it is differentiable."""
+        positions = self.op.binding.cotangents
+        stored = self.metas[positions.index(slot)][1] if slot in positions else array.dtype
+        rounded = array if array.dtype == stored else array.astype(stored)
+        return Tensor(rounded, self, positions.index(slot)) if slot in positions else Tensor(rounded)
+
+    def __getattr__(self, name: str) -> Any:
+        """Saved values under PyTorch's names: `_saved_self`, `_saved_result`, `_saved_dim`."""
+        if not name.startswith("_saved_"):
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        wanted = name.removeprefix("_saved_")
+        slots = {FIRST_NAMES.get(n, n): slot for n, slot in self.op.frame.slots.items()}
+        slot = slots.get(wanted)
+        if slot is None or slot not in {s for rule in self.op.binding.rules for s in rule.slots}:
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        if self.saved is None:
+            raise RuntimeError(FREED)
+        if slot not in self.plan.slots:
+            return None
+        value = self.saved[self.plan.slots.index(slot)]
+        held = self._tensor(slot, value)
+        if isinstance(held, bool | int | float) and slot - self.op.frame.first_input in self.plan.inputs:
+            return Tensor(np.asarray(held))  # a number that stood for a tensor
+        return held if isinstance(held, Tensor) else _as_saved(value)
+
+    def __dir__(self) -> list[str]:
+        asked = {s for rule in self.op.binding.rules for s in rule.slots}
+        names = [FIRST_NAMES.get(n, n) for n, slot in self.op.frame.slots.items() if slot in asked]
+        return [*super().__dir__(), *(f"_saved_{n}" for n in names)]
+
+
+def node_class(op: Op) -> type[OpNode]:
+    """The class of the nodes of `op`, named as PyTorch names it."""
+    if op.node_class is None:
+        op.node_class = type(op.node, (OpNode,), {"__slots__": (), "op": op})
+    made: type[OpNode] = op.node_class
+    return made
+
+
+def as_seen(held: Any, seen: Any) -> Any:
+    """A saved tensor, or a list of them, in the dtype in which its op saw it."""
+    if isinstance(held, list):
+        return [as_seen(h, s) for h, s in zip(held, seen, strict=True)]
+    if isinstance(held, bool | int | float) or held._array.dtype == seen.dtype:
+        return held
+    return _cast(held, from_numpy_dtype(seen.dtype))
+
+
+def _cast(x: Any, kind: dtype) -> Any:
+    from refgrad.ops.shaping import to_copy  # ops are written for what records them
+
+    return to_copy(x, dtype=kind)
+
+
+def _zeros(meta: Meta, create_graph: bool) -> Any:
+    zeros = np.zeros(*meta)
+    return Tensor(zeros) if create_graph else zeros
+
+
+def _as_saved(value: Any) -> Any:
+    """A saved value as PyTorch shows it: arrays and numbers that stood for tensors are tensors again."""
+    if isinstance(value, np.ndarray):
+        return Tensor(value)
+    return tuple(map(_as_saved, value)) if isinstance(value, tuple) else value

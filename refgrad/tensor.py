@@ -221,9 +221,9 @@ class Tensor:
         gradient: the cotangent, of this tensor's shape; may be left out for a tensor of one element.
         Raises RuntimeError if the tensor does not require grad, or its graph has been freed.
         """
-        from refgrad import autograd  # the walk is written in ops, which are written for tensors
+        from refgrad.backward import backward  # the walk is written in ops, which are written for tensors
 
-        autograd.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+        backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
     # Out to Python and NumPy.
 

@@ -7,12 +7,10 @@ from typing import Any
 import numpy as np
 
 from refgrad.graph import Edge, leaf_node
-from refgrad.modes import enable_grad, no_grad, set_grad_enabled
+from refgrad.modes import set_grad_enabled
 from refgrad.ops.shaping import to_copy
 from refgrad.tensor import Tensor
 from refgrad.walk import accumulate, run
-
-__all__ = ["backward", "enable_grad", "grad", "no_grad", "set_grad_enabled"]
 
 CYCLE = (
     "Using backward() with create_graph=True will create a reference cycle between the parameter and its "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -78,6 +78,15 @@ class Text(msgspec.Struct, frozen=True, tag_field="is", tag="text"):
     """Code or a script, as asked for."""
 
     text: str
+
+
+class Held(msgspec.Struct, frozen=True, tag_field="is", tag="held", omit_defaults=True):
+    """What became of a clause: `expected` and `got` where it is violated, else a `reason` where there is one."""
+
+    outcome: Literal["holds", "violated", "unsupported", "errored", "withdrawn"]
+    expected: str = ""
+    got: str = ""
+    reason: str = ""
 
 
 class Unsupported(msgspec.Struct, frozen=True, tag_field="is", tag="unsupported"):
@@ -193,8 +202,14 @@ class Print(msgspec.Struct, frozen=True, tag_field="is", tag="print"):
     raises: str = ""
 
 
-Request = Hello | Judge | Evaluate | Differentiate | Print
-Reply = Ready | Broken | Answer | Values | Text | Unsupported | Errored
+class Hold(msgspec.Struct, frozen=True, tag_field="is", tag="hold"):
+    """Run the clause with this id. Answered by `Held`."""
+
+    clause: str
+
+
+Request = Hello | Judge | Evaluate | Differentiate | Print | Hold
+Reply = Ready | Broken | Answer | Values | Text | Held | Unsupported | Errored
 
 
 class Envelope(msgspec.Struct, frozen=True):

@@ -27,7 +27,9 @@ from oracles.answers import (
     Errored,
     Evaluate,
     Failed,
+    Held,
     Hello,
+    Hold,
     Hung,
     Judge,
     Print,
@@ -293,6 +295,10 @@ class Remote:
         """
         reply = self.ask(Differentiate(case, _packed(points)))
         return _unpacked(reply) if isinstance(reply, Values) else reply  # type: ignore[return-value]
+
+    def hold(self, clause: str) -> Held | Failed:
+        """What becomes of the clause with this id."""
+        return self.ask(Hold(clause))  # type: ignore[return-value]
 
     def code(self, case: Case) -> str:
         """The case as code of the subject's library; a comment that says why, if it cannot be printed."""

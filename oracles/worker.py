@@ -35,6 +35,8 @@ from oracles.answers import (
     encode_line,
 )
 from oracles.arrays import DTYPES
+from oracles.clauses.clause import clauses
+from oracles.clauses.holding import hold
 from oracles.program import Step
 from oracles.subjects import load
 from oracles.subjects.laws import judge
@@ -168,11 +170,19 @@ def _print(subject: Subject, request: answers.Print) -> Reply:
     return Text(subject.script(request.case, request.checks, request.message, request.raises))
 
 
+def _hold(subject: Subject, request: answers.Hold) -> Reply:
+    library = getattr(subject, "tape", None)
+    if library is None:
+        return Unsupported(f"the adapter of {subject.name} offers no tape")
+    return hold(clauses()[request.clause], library)
+
+
 ANSWERS: dict[type, Callable[[Subject, Any], Reply]] = {
     answers.Judge: _judge,
     answers.Evaluate: _evaluate,
     answers.Differentiate: _differentiate,
     answers.Print: _print,
+    answers.Hold: _hold,
 }
 
 if __name__ == "__main__":

@@ -70,6 +70,11 @@ class TorchLike:
         self._prepare(module)
         return module
 
+    @property
+    def tape(self) -> Any:
+        """What clauses are asked of: the library itself."""
+        return self.module
+
     def versions(self) -> dict[str, str]:
         """The version of the library and of NumPy."""
         found = getattr(self.module, "__version__", None)

@@ -1,0 +1,1 @@
+"""PyTorch's autograd contract as clauses that any library can be asked to hold."""

@@ -1,0 +1,3 @@
+"""Importing this declares every clause: each module of this package that holds some is named here."""
+
+from oracles.clauses import accumulation, backward  # noqa: F401

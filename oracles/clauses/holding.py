@@ -1,0 +1,45 @@
+"""Whether a library holds a clause: its body is run, and what happens is the outcome."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+import warnings
+from typing import Any
+
+from oracles.answers import Held
+from oracles.clauses.claim import Claim, Violated, lacks
+from oracles.clauses.clause import Clause
+
+
+def hold(clause: Clause, library: Any) -> Held:
+    """The outcome of a clause on a library.
+
+    The body runs in a thread of its own, so that a mode which it leaves set is left in no other clause.
+    """
+    if clause.withdrawn:
+        return Held("withdrawn", reason=clause.withdrawn)
+    found: list[Held] = []
+    thread = threading.Thread(target=lambda: found.append(_held(clause, library)))
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+def _held(clause: Clause, library: Any) -> Held:
+    claim = Claim(library)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            clause.body(library, claim)
+    except Violated as error:
+        return Held("violated", error.expected, error.got)
+    except Exception as error:
+        reason = lacks(error, library)
+        if reason:
+            return Held("unsupported", reason=reason)
+        said = "".join(traceback.format_exception(error, limit=-5))
+        return Held("errored", got=f"{type(error).__name__}: {error}", reason=said)
+    if not claim.count:
+        return Held("errored", reason=f"the body of clause {clause.id} claims nothing")
+    return Held("holds")

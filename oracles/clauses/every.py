@@ -1,3 +1,15 @@
 """Importing this declares every clause: each module of this package that holds some is named here."""
 
-from oracles.clauses import accumulation, backward  # noqa: F401
+from oracles.clauses import (  # noqa: F401
+    accumulation,
+    anomaly,
+    backward,
+    checking,
+    complexes,
+    functional,
+    functions,
+    hooks,
+    nodes,
+    saved,
+    threads,
+)

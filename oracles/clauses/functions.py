@@ -1,0 +1,479 @@
+"""Clauses on custom functions: what forward, backward and ctx may do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oracles.clauses.claim import Claim
+from oracles.clauses.clause import clause
+
+NOTES = "notes/extending"
+CTX = "torch.autograd.function.FunctionCtx"
+
+
+def made(torch: Any, forward: Any, backward: Any, **more: Any) -> Any:
+    """A Function with these two static methods, and whatever else its class should have."""
+    methods = {"forward": staticmethod(forward), "backward": staticmethod(backward), **more}
+    return type("Made", (torch.autograd.Function,), methods)
+
+
+def leaf(torch: Any, *values: float) -> Any:
+    """A leaf of these values that requires grad."""
+    return torch.tensor(list(values), requires_grad=True)
+
+
+@clause("CF-1", NOTES)
+def one_node(torch: Any, claim: Claim) -> None:
+    """Within forward nothing is recorded, and apply() leaves one node."""
+    seen = []
+
+    def forward(ctx: Any, x: Any) -> Any:
+        y = x * 2
+        seen.append((torch.is_grad_enabled(), y.requires_grad))
+        return y + 1
+
+    x = leaf(torch, 1.0, 2.0)
+    y = made(torch, forward, lambda ctx, g: g * 2).apply(x)
+    claim.equal(seen, [(False, False)])
+    claim.equal(y.grad_fn.name(), "MadeBackward")
+    claim.equal(type(y.grad_fn.next_functions[0][0]).__name__, "AccumulateGrad")
+
+
+@clause("CF-2", NOTES)
+def one_gradient_each(torch: Any, claim: Claim) -> None:
+    """backward gets a gradient for each output and returns one for each argument of forward, None for a number."""
+    seen = []
+
+    def backward(ctx: Any, a: Any, b: Any) -> Any:
+        seen.append((a.tolist(), b.tolist()))
+        return a * 2 + b * 3, None
+
+    x = leaf(torch, 1.0)
+    a, b = made(torch, lambda ctx, x, k: (x * 2, x * k), backward).apply(x, 3)
+    (a * 10 + b * 100).sum().backward()
+    claim.equal(seen, [([10.0], [100.0])])
+    claim.equal(x.grad, [320.0])
+
+
+@clause("CF-3", NOTES)
+def count_of_gradients(torch: Any, claim: Claim) -> None:
+    """More gradients than arguments are accepted where the rest are None; fewer raise."""
+    x = leaf(torch, 1.0)
+    made(torch, lambda ctx, x: x * 2, lambda ctx, g: (g * 2, None, None)).apply(x).sum().backward()
+    claim.equal(x.grad, [2.0])
+    few = made(torch, lambda ctx, x, y: x * y, lambda ctx, g: g)
+    with claim.raises(RuntimeError, "returned an incorrect number of gradients (expected 2, got 1)"):
+        few.apply(x, x).sum().backward()
+
+
+@clause("CF-4", NOTES)
+def needs_input_grad(torch: Any, claim: Claim) -> None:
+    """ctx.needs_input_grad has a bool for each argument; a gradient for one that needs none does no harm."""
+    seen = []
+
+    def backward(ctx: Any, g: Any) -> Any:
+        seen.append(ctx.needs_input_grad)
+        return g * 2, g * 3, None
+
+    x, y = leaf(torch, 1.0), torch.tensor([1.0])
+    made(torch, lambda ctx, x, y, k: x * 2 + y * k, backward).apply(x, y, 3).sum().backward()
+    claim.equal(seen, [(True, False, False)])
+    claim.equal(x.grad, [2.0])
+    claim.none(y.grad)
+
+
+@clause("CF-5", f"{CTX}.save_for_backward")
+def saves_tensors(torch: Any, claim: Claim) -> None:
+    """Only tensors and None can be saved, and None comes back as None; anything else raises TypeError."""
+    seen = []
+
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.save_for_backward(x, None)
+        return x * 2
+
+    def backward(ctx: Any, g: Any) -> Any:
+        seen.append(ctx.saved_tensors[1])
+        return g * 2
+
+    x = leaf(torch, 1.0)
+    made(torch, forward, backward).apply(x).sum().backward()
+    claim.equal(seen, [None])
+
+    def wrong(ctx: Any, x: Any) -> Any:
+        ctx.save_for_backward("text")
+        return x * 2
+
+    with claim.raises(TypeError, "save_for_backward can only save variables"):
+        made(torch, wrong, backward).apply(x)
+
+
+@clause("CF-6", f"{CTX}.save_for_backward")
+def versions_checked(torch: Any, claim: Claim) -> None:
+    """Reading saved_tensors raises if one was written to since it was saved."""
+
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.save_for_backward(x)
+        return x * 2
+
+    x = leaf(torch, 1.0)
+    t = x * 1
+    y = made(torch, forward, lambda ctx, g: g * ctx.saved_tensors[0]).apply(t)
+    t.add_(1)
+    with claim.raises(RuntimeError, "modified by an inplace operation"):
+        y.sum().backward()
+
+
+@clause("CF-7", NOTES)
+def freed(torch: Any, claim: Claim) -> None:
+    """After a pass that frees, saved_tensors are gone: a second backward raises."""
+
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.save_for_backward(x)
+        return x * 2
+
+    x = leaf(torch, 1.0)
+    y = made(torch, forward, lambda ctx, g: g * ctx.saved_tensors[0]).apply(x).sum()
+    y.backward()
+    with claim.raises(RuntimeError, "second time"):
+        y.backward()
+
+
+@clause("CF-8", f"{CTX}.mark_dirty")
+def dirty(torch: Any, claim: Claim) -> None:
+    """An input that forward writes to must be marked dirty and returned: apply returns it, at a later version."""
+
+    def forward(ctx: Any, x: Any) -> Any:
+        x.mul_(3)
+        ctx.mark_dirty(x)
+        return x
+
+    x = leaf(torch, 1.0)
+    t = x * 1
+    y = made(torch, forward, lambda ctx, g: g * 3).apply(t)
+    claim.same(y, t)
+    claim.true(t._version > 0, "its version is later")
+    y.sum().backward()
+    claim.equal(x.grad, [3.0])
+
+
+@clause("CF-9", f"{CTX}.mark_dirty")
+def dirty_wrongly(torch: Any, claim: Claim) -> None:
+    """Marking dirty what is not returned raises, and so does a leaf that requires grad."""
+
+    def unreturned(ctx: Any, x: Any) -> Any:
+        x.mul_(3)
+        ctx.mark_dirty(x)
+        return x * 2
+
+    def returned(ctx: Any, x: Any) -> Any:
+        x.mul_(3)
+        ctx.mark_dirty(x)
+        return x
+
+    x = leaf(torch, 1.0)
+    with claim.raises(RuntimeError, "marked as dirty during the forward method were not returned as output"):
+        made(torch, unreturned, lambda ctx, g: g).apply(x * 1)
+    with claim.raises(RuntimeError, "a leaf Variable that requires grad"):
+        made(torch, returned, lambda ctx, g: g).apply(x)
+
+
+@clause("CF-10", f"{CTX}.mark_non_differentiable")
+def non_differentiable(torch: Any, claim: Claim) -> None:
+    """An output marked non-differentiable does not require grad; backward gets zeros for it."""
+    seen = []
+
+    def forward(ctx: Any, x: Any) -> Any:
+        y = x * 3
+        ctx.mark_non_differentiable(y)
+        return x * 2, y
+
+    def backward(ctx: Any, a: Any, b: Any) -> Any:
+        seen.append(b.tolist())
+        return a * 2
+
+    x = leaf(torch, 1.0)
+    a, b = made(torch, forward, backward).apply(x)
+    claim.true(a.requires_grad, "the first output requires grad")
+    claim.true(not b.requires_grad, "the marked output does not require grad")
+    a.sum().backward()
+    claim.equal(seen, [[0.0]])
+
+
+@clause("CF-11", NOTES)
+def integral_output(torch: Any, claim: Claim) -> None:
+    """An output of integers never requires grad."""
+    x = leaf(torch, 2.0)
+    a, b = made(torch, lambda ctx, x: (x * 2, x.long()), lambda ctx, a, b: a * 2).apply(x)
+    claim.true(a.requires_grad, "the floating output requires grad")
+    claim.true(not b.requires_grad, "the integral output does not require grad")
+
+
+@clause("CF-12", f"{CTX}.set_materialize_grads")
+def materialised(torch: Any, claim: Claim) -> None:
+    """A gradient that never arrives reaches backward as zeros; after set_materialize_grads(False) as None."""
+    seen = []
+
+    def forward(materialize: bool) -> Any:
+        def run(ctx: Any, x: Any) -> Any:
+            ctx.set_materialize_grads(materialize)
+            return x * 2, x * 3
+
+        return run
+
+    def backward(ctx: Any, a: Any, b: Any) -> Any:
+        seen.append(None if b is None else b.tolist())
+        return a * 2
+
+    x = leaf(torch, 1.0)
+    for materialize in (True, False):
+        made(torch, forward(materialize), backward).apply(x)[0].sum().backward()
+    claim.equal(seen, [[0.0], None])
+
+
+@clause("CF-13", "torch.autograd.function.once_differentiable")
+def once(torch: Any, claim: Claim) -> None:
+    """once_differentiable runs backward without recording; differentiating what it answered raises."""
+    seen = []
+
+    def backward(ctx: Any, g: Any) -> Any:
+        seen.append(torch.is_grad_enabled())
+        return g * 2
+
+    once_differentiable = torch.autograd.function.once_differentiable
+    x = leaf(torch, 1.0)
+    y = made(torch, lambda ctx, x: x * 2, once_differentiable(backward)).apply(x)
+    seed = leaf(torch, 1.0)
+    (g,) = torch.autograd.grad(y, x, seed, create_graph=True)
+    claim.equal(seen, [False])
+    with claim.raises(RuntimeError, "marked with @once_differentiable"):
+        g.sum().backward()
+
+
+@clause("CF-14", NOTES)
+def recorded_backward(torch: Any, claim: Claim) -> None:
+    """Without it, backward is itself recorded under create_graph, and inputs that were saved carry gradient."""
+
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.save_for_backward(x)
+        return x * x
+
+    x = leaf(torch, 3.0)
+    y = made(torch, forward, lambda ctx, g: g * 2 * ctx.saved_tensors[0]).apply(x)
+    (g,) = torch.autograd.grad(y, x, torch.tensor([1.0]), create_graph=True)
+    claim.equal(g, [6.0])
+    claim.equal(torch.autograd.grad(g, x, torch.tensor([1.0]))[0], [2.0])
+
+
+@clause("CF-15", "notes/extending (note on ctx attributes)")
+def attributes_carry_nothing(torch: Any, claim: Claim) -> None:
+    """A tensor computed in forward and kept as an attribute of ctx carries no gradient into double backward."""
+
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.twice = x * 2
+        return x * x
+
+    x = leaf(torch, 3.0)
+    y = made(torch, forward, lambda ctx, g: g * ctx.twice).apply(x)
+    (g,) = torch.autograd.grad(y, x, leaf(torch, 1.0), create_graph=True)
+    claim.equal(g, [6.0])
+    claim.none(torch.autograd.grad(g, x, torch.tensor([1.0]), allow_unused=True)[0])
+
+
+@clause("CF-16", "notes/extending › Combined or separate forward")
+def setup_context(torch: Any, claim: Claim) -> None:
+    """forward without ctx and setup_context are as good as one forward; defaults are among its inputs."""
+    seen = []
+
+    class Scaled(torch.autograd.Function):
+        @staticmethod
+        def forward(x: Any, k: float = 3.0) -> Any:
+            return x * k
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+            seen.append((len(inputs), inputs[1], output.tolist()))
+            ctx.k = inputs[1]
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            return g * ctx.k, None
+
+    x = leaf(torch, 2.0)
+    Scaled.apply(x).sum().backward()
+    claim.equal(seen, [(2, 3.0, [6.0])])
+    claim.equal(x.grad, [3.0])
+
+
+@clause("CF-17", "torch.autograd.Function.backward")
+def vjp_or_backward(torch: Any, claim: Claim) -> None:
+    """vjp is another name of backward; both together raise, and neither raises once it is needed."""
+    function = torch.autograd.Function
+    x = leaf(torch, 2.0)
+    forward = staticmethod(lambda ctx, x: x * 2)
+    rule = staticmethod(lambda ctx, g: g * 2)
+    type("Vjp", (function,), {"forward": forward, "vjp": rule}).apply(x).sum().backward()
+    claim.equal(x.grad, [2.0])
+    y = type("Both", (function,), {"forward": forward, "vjp": rule, "backward": rule}).apply(x)
+    with claim.raises(RuntimeError, "Implementing both 'backward' and 'vjp'"):
+        y.sum().backward()
+    y = type("Neither", (function,), {"forward": forward}).apply(x)
+    with claim.raises(NotImplementedError, "must implement either the backward or vjp"):
+        y.sum().backward()
+
+
+@clause("CF-18", "torch.autograd.Function.jvp")
+def jvp(torch: Any, claim: Claim) -> None:
+    """jvp gets a tangent for each argument of forward, None for a number, and answers for the outputs."""
+    seen = []
+
+    def rule(ctx: Any, tangent: Any, number: Any) -> Any:
+        seen.append(number)
+        return tangent * 3
+
+    scaled = made(torch, lambda ctx, x, k: x * k, lambda ctx, g: (g * 3, None), jvp=staticmethod(rule))
+    forward_ad = torch.autograd.forward_ad
+    with forward_ad.dual_level():
+        y = scaled.apply(forward_ad.make_dual(torch.tensor([2.0]), torch.tensor([5.0])), 3.0)
+        claim.equal(forward_ad.unpack_dual(y).tangent, [15.0])
+    claim.equal(seen, [None])
+
+
+@clause("CF-19", NOTES)
+def direct_arguments(torch: Any, claim: Claim) -> None:
+    """Only tensors that are arguments themselves are tracked; one within a list is not."""
+    x = leaf(torch, 2.0)
+    y = made(torch, lambda ctx, xs: xs[0] * 2, lambda ctx, g: None).apply([x])
+    claim.true(not y.requires_grad, "the result does not require grad")
+
+
+@clause("CF-20", "notes/extending (behaviour)")
+def input_returned(torch: Any, claim: Claim) -> None:
+    """An input returned as it is counts as a view of it: another tensor, whose gradient comes from its own uses."""
+    x = leaf(torch, 2.0)
+    y = made(torch, lambda ctx, x: x, lambda ctx, g: g * 10).apply(x)
+    claim.different(y, x)
+    (x * 3 + y * 5).sum().backward()
+    claim.equal(x.grad, [53.0])
+
+
+@clause("CF-21", "torch.autograd.Function.forward (behaviour)")
+def other_outputs(torch: Any, claim: Claim) -> None:
+    """An output that is no tensor passes through apply, and gets None in backward."""
+    seen = []
+
+    def backward(ctx: Any, a: Any, b: Any) -> Any:
+        seen.append(b)
+        return a * 2
+
+    x = leaf(torch, 2.0)
+    a, b = made(torch, lambda ctx, x: (x * 2, "text"), backward).apply(x)
+    claim.equal(b, "text")
+    a.sum().backward()
+    claim.equal(seen, [None])
+
+
+@clause("CF-22", "behaviour")
+def shape_of_gradient(torch: Any, claim: Claim) -> None:
+    """A gradient of a larger shape that broadcasts is summed to the input's; one of an incompatible shape raises."""
+    x = leaf(torch, 2.0)
+    wide = torch.tensor([[1.0], [2.0], [3.0]])
+    made(torch, lambda ctx, x: x * 2, lambda ctx, g: wide).apply(x).sum().backward()
+    claim.equal(x.grad, [6.0])
+    y = leaf(torch, 1.0, 2.0)
+    with claim.raises(RuntimeError, "expected shape compatible with [2]"):
+        made(torch, lambda ctx, x: x * 2, lambda ctx, g: torch.tensor([1.0, 2.0, 3.0])).apply(
+            y
+        ).sum().backward()
+
+
+@clause("CF-23", "behaviour")
+def no_gradient(torch: Any, claim: Claim) -> None:
+    """None for an input that needs a gradient means that there is none: .grad stays None."""
+    x = leaf(torch, 2.0)
+    made(torch, lambda ctx, x: x * 2, lambda ctx, g: None).apply(x).sum().backward()
+    claim.none(x.grad)
+
+
+@clause("CF-24", "behaviour")
+def legacy(torch: Any, claim: Claim) -> None:
+    """Calling an instance of a Function, the legacy way, raises; making one warns."""
+
+    class Legacy(torch.autograd.Function):
+        def forward(self, x: Any) -> Any:
+            return x * 2
+
+        def backward(self, g: Any) -> Any:
+            return g * 2
+
+    with claim.raises(RuntimeError, "Legacy autograd function with non-static forward method is deprecated"):
+        Legacy()(leaf(torch, 2.0))
+    with claim.warns(DeprecationWarning, "should not be instantiated"):
+        Legacy()
+
+
+@clause("CF-25", NOTES)
+def cleared_on_access(torch: Any, claim: Claim) -> None:
+    """With clear_saved_tensors_on_access a class's saved tensors are freed when they are first read."""
+
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.save_for_backward(x)
+        return x * x
+
+    def backward(ctx: Any, g: Any) -> Any:
+        (x,) = ctx.saved_tensors
+        with claim.raises(RuntimeError):
+            _ = ctx.saved_tensors
+        return g * 2 * x
+
+    x = leaf(torch, 3.0)
+    made(torch, forward, backward, clear_saved_tensors_on_access=True).apply(x).sum().backward()
+    claim.equal(x.grad, [6.0])
+
+
+@clause("CF-26", NOTES)
+def boxed(torch: Any, claim: Claim) -> None:
+    """With boxed_grads_call backward gets all gradients in one list, which it may empty."""
+    seen = []
+
+    def backward(ctx: Any, grads: Any) -> Any:
+        seen.append((type(grads), len(grads)))
+        a, b = grads
+        grads.clear()
+        return a * 2 + b * 3
+
+    x = leaf(torch, 1.0)
+    a, b = made(torch, lambda ctx, x: (x * 2, x * 3), backward, boxed_grads_call=True).apply(x)
+    (a + b).sum().backward()
+    claim.equal(seen, [(list, 2)])
+    claim.equal(x.grad, [5.0])
+
+
+@clause("CF-27", f"{CTX}.save_for_forward")
+def saved_for_forward(torch: Any, claim: Claim) -> None:
+    """save_for_forward makes tensors available to jvp as saved_tensors, whatever save_for_backward holds."""
+
+    def forward(ctx: Any, x: Any, y: Any) -> Any:
+        ctx.save_for_backward(x, y)
+        ctx.save_for_forward(y)
+        return x * y
+
+    def rule(ctx: Any, tangent: Any, _: Any) -> Any:
+        (y,) = ctx.saved_tensors
+        return tangent * y
+
+    product = made(torch, forward, lambda ctx, g: (g, g), jvp=staticmethod(rule))
+    forward_ad = torch.autograd.forward_ad
+    with forward_ad.dual_level():
+        x = forward_ad.make_dual(torch.tensor([2.0]), torch.tensor([1.0]))
+        y = product.apply(x, torch.tensor([7.0]))
+        claim.equal(forward_ad.unpack_dual(y).tangent, [7.0])
+
+
+@clause("CF-28", "behaviour")
+def not_recorded(torch: Any, claim: Claim) -> None:
+    """Under no_grad apply() returns plain tensors without a node."""
+    x = leaf(torch, 2.0)
+    with torch.no_grad():
+        y = made(torch, lambda ctx, x: x * 2, lambda ctx, g: g * 2).apply(x)
+    claim.none(y.grad_fn)
+    claim.true(not y.requires_grad, "the result does not require grad")

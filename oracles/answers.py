@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from oracles.arrays import Array
 from oracles.program import Case, DType, Program
+from oracles.records import Holding
 
 
 class Answer(msgspec.Struct, frozen=True, tag_field="is", tag="answer", omit_defaults=True):
@@ -81,12 +82,18 @@ class Text(msgspec.Struct, frozen=True, tag_field="is", tag="text"):
 
 
 class Held(msgspec.Struct, frozen=True, tag_field="is", tag="held", omit_defaults=True):
-    """What became of a clause: `expected` and `got` where it is violated, else a `reason` where there is one."""
+    """What became of a clause: `expected` and `got` where it is violated, else a `reason` where there is one.
 
-    outcome: Literal["holds", "violated", "unsupported", "errored", "withdrawn"]
+    `lines` is what was run, in the library's own words where these are not the clause's; `script` shows it with the
+    library alone.
+    """
+
+    outcome: Holding
     expected: str = ""
     got: str = ""
     reason: str = ""
+    lines: str = ""
+    script: str = ""
 
 
 class Unsupported(msgspec.Struct, frozen=True, tag_field="is", tag="unsupported"):

@@ -21,16 +21,18 @@ import msgspec
 
 import refgrad
 from oracles.blame import Accusation, Kind, finding_id, first_order
+from oracles.clauses.clause import clauses
 from oracles.findings import finding
 from oracles.generation.drawing import STEERED
 from oracles.generation.faces import faces_of_op
 from oracles.judge import PATIENCE, Bench
 from oracles.known import Listed
 from oracles.plan import CannotJudge, Plan, UsageError, has_pytorch, plan_check
-from oracles.records import Failure, Finding, Footer, Header, Record
+from oracles.records import ClauseOutcome, Failure, Finding, Footer, Header, Record
 from oracles.remote import Remote
 from oracles.replaying import Replayed, replay, replay_worst
 from oracles.search import Searched, Unit, search, shrink
+from oracles.semantics import judged_clauses
 from oracles.steering import FEWEST
 from oracles.subjects.protocol import SubjectError
 from oracles.worst import WorstErrors, trimmed
@@ -66,7 +68,7 @@ COMPOSED_UNIT = 25
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a campaign is: cases judged so far and about how many there will be, and what is being judged.
+    """How far a campaign is: so many judged and about how many there will be, of `what`, and what is being judged.
 
     `findings` counts the faults that are not on the list of known failures.
     """
@@ -75,6 +77,7 @@ class Progress:
     total: int
     doing: str
     findings: int
+    what: str = "cases"
 
 
 def units(plan: Plan, round_: int = 0) -> list[Unit]:
@@ -239,9 +242,12 @@ def campaign(plan: Plan, stop: threading.Event | None = None) -> Iterator[Record
         if plan.jobs > 1:
             crew = _Pool(plan, stop)
             stack.callback(crew.executor.shutdown, wait=True, cancel_futures=True)
-        listed = Listed(plan.known, asked, plan.subject, _replay_command(plan))
+        gradients = plan.only != "semantics"
+        listed = Listed(plan.known if gradients else (), asked, plan.subject, _replay_command(plan))
         tally = _Tally(plan, stop, began, listed)
-        yield from _to_the_end(chain(listed.judged(bench, stop.is_set), tally.run(crew)), stop)
+        parts = [tally.clauses(bench)] if plan.only != "gradients" else []
+        parts += [listed.judged(bench, stop.is_set), tally.run(crew)] if gradients else []
+        yield from _to_the_end(chain.from_iterable(parts), stop)
         yield from listed.revised(tally.kinds)
         yield from trimmed(tally.worst.records(), bench, stop.is_set)
         yield tally.footer()
@@ -298,6 +304,16 @@ class _Tally:
         self.kinds: set[Kind] = set()
         self.given_up: set[str] = set()
         self.worst = WorstErrors()
+        self.asked: list[ClauseOutcome] = []
+
+    def clauses(self, bench: Bench) -> Iterator[Record | Progress]:
+        """What becomes of each clause of the contract."""
+        every = len(clauses())
+        for outcome in judged_clauses(bench.subject, self.plan.deviations, self.stop.is_set):
+            self.asked.append(outcome)
+            yield outcome
+            violated = sum(o.new for o in self.asked)
+            yield Progress(len(self.asked), every, f"clause {outcome.id}", violated, "clauses")
 
     def run(self, crew: _Inline | _Pool) -> Iterator[Record | Progress]:
         round_ = 0
@@ -381,6 +397,8 @@ class _Tally:
             round(time.monotonic() - self.began, 3),
             self.stop.is_set(),
             len(self._every & self.listed.kinds),
-            self.listed.stale,
+            self.listed.stale + sum(o.stale for o in self.asked),
             self.listed.left_out,
+            len(self.asked),
+            sum(o.new for o in self.asked),
         )

@@ -5,17 +5,20 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import refgrad
+from oracles.clauses.deviations import Deviation, DeviationError, read_deviations
 from oracles.known import Entry, ListError, packaged, read_known
 from oracles.program import DType
 from oracles.subjects import available
 
 DTYPES: tuple[DType, ...] = ("float64", "float32", "float16", "bfloat16")
 DEFAULT_DTYPES: tuple[DType, ...] = ("float64", "float32")
+PARTS = ("gradients", "semantics")
+"""What a run judges: gradients on small programs, and the clauses of the contract."""
 EXAMPLES = 100
 """Programs drawn for each op by default."""
 
@@ -34,7 +37,8 @@ class Plan:
 
     `examples` programs are drawn for each op on its faces, climbs come on top; with `seconds`, rounds follow until that
     time has passed. `subject_file` defines the subject where refgrad does not. `known` are the entries of the list of
-    known failures in `known_file`.
+    known failures in `known_file`, and `deviations` the clauses that it lists. `only` is one of `PARTS`, or nothing for
+    all of them.
     """
 
     subject: str
@@ -48,6 +52,8 @@ class Plan:
     command: str
     known_file: Path | None = None
     known: tuple[Entry, ...] = ()
+    deviations: Mapping[str, Deviation] = field(default_factory=dict)
+    only: str = ""
 
     @property
     def where(self) -> str | Path:
@@ -67,6 +73,7 @@ def plan_check(
     command: str,
     known_file: Path | None = None,
     fix: bool = False,
+    only: str = "",
 ) -> Plan:
     """Check a request and fill in its defaults; with `fix`, also whether it may rewrite the list of known failures.
 
@@ -81,9 +88,10 @@ def plan_check(
     catalogue = tuple(refgrad.catalogue())
     _known("op", ops, catalogue, "; `refgrad ops` lists them")
     _known("dtype", dtypes, DTYPES, "")
-    if fix and (ops or seconds is not None):
-        raise UsageError("--fix rewrites the list from a whole run: leave out --ops and --for")
-    listed, known = _listed(subject, subject_file, known_file, fix)
+    _known("part", [only] if only else [], PARTS, "")
+    if fix and (ops or seconds is not None or only):
+        raise UsageError("--fix rewrites the list from a whole run: leave out --ops, --for and --only")
+    listed, known, deviations = _listed(subject, subject_file, known_file, fix)
     return Plan(
         subject,
         subject_file,
@@ -96,23 +104,25 @@ def plan_check(
         command,
         listed,
         known,
+        deviations,
+        only or ("gradients" if ops else ""),
     )
 
 
 def _listed(
     subject: str, subject_file: Path | None, known_file: Path | None, fix: bool
-) -> tuple[Path | None, tuple[Entry, ...]]:
-    """The list of known failures and its entries: the file that was given, else the one that comes with the project."""
+) -> tuple[Path | None, tuple[Entry, ...], Mapping[str, Deviation]]:
+    """The list of known failures and what it holds: the given file, else the one that comes with the project."""
     path = known_file or (packaged(subject) if subject_file is None else None)
     if path is None and fix:
         raise UsageError("--fix needs --known FILE: no list comes with a subject from a file")
     if path is None or not path.exists():
         if known_file is not None and not fix:
             raise UsageError(f"--known: {known_file} is not a file; with --fix the run writes it")
-        return path, ()
+        return path, (), {}
     try:
-        return path, read_known(path, unwritten=fix)
-    except ListError as error:
+        return path, read_known(path, unwritten=fix), read_deviations(path, unwritten=fix)
+    except (ListError, DeviationError) as error:
         raise UsageError(str(error)) from error
 
 

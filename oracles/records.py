@@ -3,7 +3,7 @@
 Every page, table and exit code is a function of these records. `FORMAT` grows when a reader of the older form could
 misread the newer one; a reader refuses a stream of a newer format and says so. A reader from before `Known` skips those
 lines with a notice and shows every known fault as a finding: louder than it need be, and nothing false. One from before
-`Accuracy` skips those with a notice too, and has no table of worst errors.
+`Accuracy` or `ClauseOutcome` skips those with a notice too, and has no table of worst errors, or no chapter of clauses.
 """
 
 from __future__ import annotations
@@ -216,6 +216,58 @@ class Accuracy(msgspec.Struct, frozen=True, tag_field="record", tag="accuracy", 
     ulps: Farthest | None = None
 
 
+Holding = Literal["holds", "violated", "unsupported", "errored", "withdrawn"]
+"""What becomes of a clause of the contract on a subject.
+
+holds        every claim of its body is true
+violated     one is not: what was expected, and what there was
+unsupported  the subject lacks what the clause is about
+errored      the subject raised what nobody asked for, died or hung
+withdrawn    the clause is asked of nobody, and says why
+"""
+
+ClauseStatus = Literal["not listed", "as listed", "healed", "changed"]
+"""How an outcome stands to the subject's list of clauses that it does not hold.
+
+not listed  the list does not have the clause
+as listed   the outcome is the listed one: known, and no reason to fail the run
+healed      the clause is listed and holds: the entry is to be taken off the list
+changed     it does not hold in the way that is listed
+"""
+
+
+class ClauseOutcome(msgspec.Struct, frozen=True, tag_field="record", tag="clause", omit_defaults=True):
+    """One clause and what became of it.
+
+    `lines` are the few that were run and `script` shows the same with the subject alone. `why` is the reason on the
+    subject's list, and `design` says that the subject means to differ here.
+    """
+
+    id: str
+    topic: str
+    sentence: str
+    page: str
+    outcome: Holding
+    expected: str = ""
+    got: str = ""
+    reason: str = ""
+    lines: str = ""
+    script: str = ""
+    status: ClauseStatus = "not listed"
+    why: str = ""
+    design: bool = False
+
+    @property
+    def new(self) -> bool:
+        """Whether it does not hold and nobody has listed that: a reason to fail the run."""
+        return self.outcome in ("violated", "errored") and self.status == "not listed"
+
+    @property
+    def stale(self) -> bool:
+        """Whether the list is wrong about it: a reason to fail the run too."""
+        return self.status in ("healed", "changed")
+
+
 class Failure(msgspec.Struct, frozen=True, tag_field="record", tag="failure"):
     """Something that kept a part of the run from being judged: where, and what to do."""
 
@@ -227,7 +279,8 @@ class Footer(msgspec.Struct, frozen=True, tag_field="record", tag="footer"):
     """The last line. A stream without one was cut off; what stands before it still counts.
 
     Of the `findings`, `known` are on the subject's list of known failures. `stale` entries of that list do not fail as
-    listed, and `left_out` ones were not judged, because their ops were not asked for.
+    listed, and `left_out` ones were not judged, because their ops were not asked for. So many `clauses` were asked, of
+    which `violated` do not hold and are not listed.
     """
 
     cases: int
@@ -238,6 +291,8 @@ class Footer(msgspec.Struct, frozen=True, tag_field="record", tag="footer"):
     known: int = 0
     stale: int = 0
     left_out: int = 0
+    clauses: int = 0
+    violated: int = 0
 
 
-Record = Header | Judged | Known | Finding | Accuracy | Failure | Footer
+Record = Header | Judged | Known | Finding | Accuracy | ClauseOutcome | Failure | Footer

@@ -18,11 +18,13 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import String
 
 from oracles.program import Case
-from oracles.records import Finding, Known
+from oracles.records import ClauseOutcome, Finding, Known
 
 HEADER = re.compile(r"^(?=[ \t]*\[\[)", re.MULTILINE)
 UNWRITTEN = "# Write the reason; until then every run refuses this list."
 AGAIN = "# This was {was}: see whether the reason still holds."
+
+CLAUSE = "clause"
 
 Key = tuple[str, str, str]
 
@@ -37,8 +39,14 @@ class Rewritten:
     removed: list[str] = field(default_factory=list)
 
 
-def relist(text: str, known: Iterable[Known], findings: Iterable[Finding], since: str) -> Rewritten:
-    """The list with new findings added, changed entries updated, and healed ones removed.
+def relist(
+    text: str,
+    known: Iterable[Known],
+    findings: Iterable[Finding],
+    since: str,
+    clauses: Iterable[ClauseOutcome] = (),
+) -> Rewritten:
+    """The list with new findings and clauses added, changed entries updated, and healed ones removed.
 
     `text` is a list that reads without error. An entry that was not reached stays: that it
     goes is for a person to decide.
@@ -48,11 +56,15 @@ def relist(text: str, known: Iterable[Known], findings: Iterable[Finding], since
     became = {_key(record): record for record in known}
     shown = {finding.id: finding for finding in findings}
     new = Rewritten("")
+    asked = {outcome.id: outcome for outcome in clauses}
     taken = {_key_of(entry) for entry in entries}
     done = [head]
     for entry, gap in zip(entries, gaps, strict=True):
-        record = became.get(_key_of(entry))
-        kept = _kept(entry, record, shown, taken, new)
+        key = _key_of(entry)
+        if key[0] == CLAUSE:
+            kept = _kept_clause(entry, asked.get(key[1]), new)
+        else:
+            kept = _kept(entry, became.get(key), shown, taken, new)
         if kept:
             done += [kept, gap]
         elif gap.strip():
@@ -63,6 +75,10 @@ def relist(text: str, known: Iterable[Known], findings: Iterable[Finding], since
             taken.add(_key(finding))
             new.added.append(finding.id)
             text = _apart(text) + _entry(finding, since)
+    for outcome in asked.values():
+        if outcome.new:
+            new.added.append(outcome.id)
+            text = _apart(text) + _clause_entry(outcome)
     new.text = text
     return new
 
@@ -95,8 +111,34 @@ def _key(record: Known | Finding) -> Key:
 
 
 def _key_of(entry: str) -> Key:
-    (table,) = tomllib.loads(entry)["known"]
+    tables = tomllib.loads(entry)
+    if CLAUSE in tables:
+        return CLAUSE, tables[CLAUSE][0]["id"], ""
+    (table,) = tables["known"]
     return table["op"], table["argument"], table["error"]
+
+
+def _kept_clause(entry: str, outcome: ClauseOutcome | None, new: Rewritten) -> str:
+    """What stands in the place of a clause's entry; nothing where it holds now."""
+    if outcome is None or not outcome.stale or outcome.outcome == "unsupported":
+        return entry
+    if outcome.status == "healed":
+        new.removed.append(outcome.id)
+        return ""
+    new.updated.append(outcome.id)
+    document = tomlkit.parse(entry)
+    was = document[CLAUSE][0]["outcome"]
+    document[CLAUSE][0]["outcome"] = outcome.outcome
+    return AGAIN.format(was=was) + "\n" + document.as_string()
+
+
+def _clause_entry(outcome: ClauseOutcome) -> str:
+    table = tomlkit.table()
+    table.add("id", outcome.id)
+    table.add("outcome", outcome.outcome)
+    table.add("reason", "")
+    table.add("design", False)
+    return f"{UNWRITTEN}\n[[{CLAUSE}]]\n{table.as_string()}"
 
 
 def _pieces(text: str) -> list[str]:

@@ -59,7 +59,7 @@ app = typer.Typer(
 
 OPTIONS: dict[str, Any] = {
     "--subject-file": None, "--ops": "", "--dtype": "", "--examples": None, "--for": "", "--seed": None, "--jobs": 1,
-    "--known": None, "--out": FOLDER,
+    "--known": None, "--only": "", "--out": FOLDER,
 }  # fmt: skip
 """What `check` may be given, with what it takes by default, in the order in which a recorded command spells them."""
 
@@ -105,10 +105,14 @@ def check(
             metavar="FILE", help="The list of known failures, in place of the one that comes along."
         ),
     ] = None,
+    only: Annotated[
+        str,
+        typer.Option(metavar="PART", help="Only gradients, or only semantics: the clauses of the contract."),
+    ] = "",
     fix: Annotated[bool, typer.Option("--fix", help="Rewrite that list from what the run finds.")] = False,
     out: Folder = FOLDER,
 ) -> None:
-    """Judge every gradient of SUBJECT on small programs, and write run.jsonl and a report."""
+    """Judge SUBJECT, its gradients on small programs and its semantics by clauses; write run.jsonl and a report."""
     console = Console(highlight=False)
     with told():
         from oracles.campaign import plan_check
@@ -122,9 +126,10 @@ def check(
             duration(time) if time else None,
             seed,
             jobs,
-            _command(subject, subject_file, ops, dtype, examples, time, seed, jobs, known, out),
+            _command(subject, subject_file, ops, dtype, examples, time, seed, jobs, known, only, out),
             known,
             fix,
+            only,
         )
         with Interrupts() as interrupts, leaving(out):
             _stream(plan, out / RUN_FILE, console, interrupts)
@@ -170,7 +175,8 @@ def _concluded(summary: Summary, out: Path, console: Console) -> int:
     for notice in summary.notices:
         console.print(Text(plain(notice), "yellow"), soft_wrap=True)
     console.print(Text(plain(summary.sentence), STYLES[summary.conclusion]), soft_wrap=True)
-    console.print(Text(_counts(summary)), soft_wrap=True)
+    if summary.cases:
+        console.print(Text(_counts(summary)), soft_wrap=True)
     console.print(Text(f"report: {out / 'report.html'}"), soft_wrap=True)
     console.print(Text(f"next:   {_next(summary, out)}"), soft_wrap=True)
     footer = summary.run.footer
@@ -192,7 +198,7 @@ def _fix(summary: Summary, path: Path, console: Console) -> None:
     except OSError as error:
         raise cannot_write(path, error) from error
     since = run.header.versions.get(run.header.subject, "")
-    new = relist(text, run.known, run.findings, since)
+    new = relist(text, run.known, run.findings, since, run.clauses)
     for word in ("added", "updated", "removed"):
         for id_ in getattr(new, word):
             console.print(Text(f"{path}: {word} {line(id_, 60)}"), soft_wrap=True)
@@ -212,10 +218,14 @@ def _counts(summary: Summary) -> str:
 def _next(summary: Summary, out: Path) -> str:
     if summary.new:
         return line(summary.new[0].command)
-    if summary.stale:
+    if summary.chapter.new:
+        return f"refgrad clauses lists the contract; {out / 'report.html'} shows what was run"
+    if summary.stale or summary.chapter.stale:
         return "correct the list of known failures, by hand or with --fix in a run on all ops"
     if CODES[summary.conclusion] == AGREES:
         command = line(summary.run.header.command, 1000)
+        if not summary.cases:
+            return f"refgrad check {line(summary.run.header.subject)} judges its gradients too"
         return f"{command} with more --examples or a longer --for searches further"
     return f"read the reasons and failures in {out / 'report.html'}"
 
@@ -285,6 +295,23 @@ def report(
     except ReportError as error:
         fail(UNJUDGED, str(error))
     _concluded(summary, folder, Console(highlight=False))
+
+
+@app.command()
+def clauses() -> None:
+    """Print the contract: every clause with its sentence and the page that states it."""
+    from oracles.clauses.clause import clauses as every
+
+    console = Console(highlight=False)
+    topic = ""
+    for clause in every().values():
+        if clause.topic != topic:
+            topic = clause.topic
+            console.print(Text(topic, "bold"), soft_wrap=True)
+        withdrawn = f" (withdrawn: {clause.withdrawn})" if clause.withdrawn else ""
+        console.print(Text(f"  {clause.id:<6} {clause.sentence}{withdrawn}"), soft_wrap=True)
+        console.print(Text(f"         {clause.page}", "dim"), soft_wrap=True)
+    console.print(Text(number(len(every()), "clause")))
 
 
 @app.command()

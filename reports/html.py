@@ -59,6 +59,8 @@ def render(summary: Summary) -> str:
             errors=accuracy.lines(run.accuracy),
             errors_shown=accuracy.SHOWN,
             replayed=accuracy.command(run.header),
+            chapter=summary.chapter,
+            clauses={clause.id: at for at, clause in enumerate(summary.chapter.clauses)},
         )
     )
 

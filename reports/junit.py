@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from oracles.records import Finding, Known
+from oracles.records import ClauseOutcome, Finding, Known
 from reports.evidence import as_text, title
+from reports.semantics import said
 from reports.summary import TRUTH, Cell, Row, Summary, row_of
 from reports.text import clip, line, plain
 
@@ -18,6 +19,7 @@ def render(summary: Summary) -> str:
     run = summary.run
     cases = [_case(summary, row, cell) for row in summary.rows for cell in row.cells]
     cases += [_listed(summary, known) for known in summary.listed]
+    cases += [_clause(summary, clause) for clause in summary.chapter.clauses]
     cases += [_incomplete(summary)]
     suite = ET.Element(
         "testsuite",
@@ -65,6 +67,20 @@ def _listed(summary: Summary, known: Known) -> ET.Element:
         failure.text = plain(
             clip("\n\n".join(filter(None, (known.message, known.reason, known.link))), BODY_SHOWN)
         )
+    return case
+
+
+def _clause(summary: Summary, clause: ClauseOutcome) -> ET.Element:
+    """One test case for each clause: skipped where it was not judged or does not hold as listed."""
+    case = _testcase(summary, "contract", f"{clause.id} {clause.sentence}")
+    if clause.new or clause.stale:
+        what = clause.status if clause.stale else clause.outcome
+        failure = ET.SubElement(case, "failure", message=said(clause) or what, type=what)
+        failure.text = plain(
+            clip("\n\n".join(filter(None, (clause.lines, clause.reason, clause.why))), BODY_SHOWN)
+        )
+    elif clause.outcome != "holds":
+        ET.SubElement(case, "skipped", message=line(f"{clause.outcome}: {clause.why or clause.reason}"))
     return case
 
 

@@ -18,8 +18,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from oracles.records import Failure, Finding, Known, Record
+from oracles.records import ClauseOutcome, Failure, Finding, Known, Record
 from reports.evidence import as_text, title
+from reports.semantics import announced as announced_clause
 from reports.text import line, number
 
 EVERY_SECONDS = 5.0
@@ -37,6 +38,8 @@ class Doing(Protocol):
     def doing(self) -> str: ...  # noqa: D102
     @property
     def findings(self) -> int: ...  # noqa: D102
+    @property
+    def what(self) -> str: ...  # noqa: D102
 
 
 class Live(Protocol):
@@ -93,7 +96,9 @@ class Lines:
         self._next = now + EVERY_SECONDS
         of = f" of {at.total:,}" if at.total else ""
         found = number(at.findings, "finding")
-        self._say(f"{int(now - self._start)} s: {at.done:,}{of} cases, {found}, judging {line(at.doing, 60)}")
+        self._say(
+            f"{int(now - self._start)} s: {at.done:,}{of} {at.what}, {found}, judging {line(at.doing, 60)}"
+        )
 
     def record(self, record: Record) -> None:
         """Print a finding that is not known, a known failure, or a failure."""
@@ -101,6 +106,8 @@ class Lines:
             self._say(announced(record))
         elif isinstance(record, Known):
             self._say(listed(record))
+        elif isinstance(record, ClauseOutcome) and (record.new or record.stale):
+            self._say(announced_clause(record))
         elif isinstance(record, Failure):
             self._say(unjudged(record))
 
@@ -150,6 +157,9 @@ class Bar:
         elif isinstance(record, Known):
             style = "dim" if record.status == "fails as listed" else "bold red"
             self._console.print(Text(listed(record), style), soft_wrap=True)
+        elif isinstance(record, ClauseOutcome) and (record.new or record.stale):
+            claim, _, more = announced_clause(record).partition("\n")
+            self._console.print(Text.assemble((claim, "bold red"), "\n", (more, "dim")), soft_wrap=True)
         elif isinstance(record, Failure):
             self._console.print(Text(unjudged(record), "yellow"), soft_wrap=True)
 

@@ -10,6 +10,7 @@ from reports import accuracy
 from reports.evidence import Piece, title
 from reports.html import again
 from reports.numbers import short
+from reports.semantics import said
 from reports.stream import Run
 from reports.summary import Row, Summary
 from reports.text import is_link, line, number, plain
@@ -30,7 +31,7 @@ STAMPS = {
 
 def render(summary: Summary) -> str:
     """The summary as Markdown; nothing from the run can act as markup."""
-    parts = (_head, _findings, _known, _rows, _errors)
+    parts = (_head, _findings, _clauses, _known, _rows, _errors)
     return "\n".join([*(text for part in parts for text in part(summary)), *_tail(summary.run)]) + "\n"
 
 
@@ -79,6 +80,22 @@ def _finding(finding: Finding) -> Iterator[str]:
     yield f"**{escape(finding.id, 60)}** {''.join(_piece(piece) for piece in title(finding))}\n"
     yield fenced(finding.program[:2000]) + "\n"
     yield fenced(finding.command[:2000]) + "\n"
+
+
+def _clauses(summary: Summary) -> Iterator[str]:
+    chapter = summary.chapter
+    if not chapter.clauses:
+        return
+    yield "### The autograd contract\n"
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in chapter.totals.items())
+    yield f"{number(len(chapter.clauses), 'clause')}: {counts}.\n"
+    for clause in (*chapter.new, *chapter.stale)[:FINDINGS_SHOWN]:
+        state = f" ({clause.status})" if clause.stale else ""
+        yield f"**{escape(clause.id, 20)}** {clause.outcome}{state}: {escape(clause.sentence)} {escape(said(clause))}\n"
+        yield fenced(clause.lines[:2000]) + "\n"
+    more = len(chapter.new) + len(chapter.stale) - FINDINGS_SHOWN
+    if more > 0:
+        yield f"{more} more are in report.html.\n"
 
 
 def _known(summary: Summary) -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import Literal, TypeVar, get_args
 
 from oracles.records import Finding, Judged, Known, Outcome, Status, Verdict
 from reports.numbers import ZERO, badness
+from reports.semantics import Chapter, chapter, sentence
 from reports.stream import Run
 from reports.text import line, listed, number
 
@@ -110,6 +111,7 @@ class Summary:
     orders: tuple[tuple[int, int], ...]
     unsupported: tuple[tuple[str, str], ...]
     unreached: tuple[str, ...]
+    chapter: Chapter
 
 
 def summarize(run: Run) -> Summary:
@@ -123,12 +125,18 @@ def summarize(run: Run) -> Summary:
     new = tuple(finding for finding in findings if not finding.known)
     listed = tuple(sorted(run.known, key=lambda known: (STATUSES.index(known.status), known.id)))
     stale = tuple(known for known in listed if known.status != "fails as listed")
-    conclusion = _conclusion(bool(new or unproven), bool(stale), judged, bool(findings))
+    clauses = chapter(run.clauses)
+    conclusion = _conclusion(
+        bool(new or unproven or clauses.new),
+        bool(stale or clauses.stale),
+        judged + clauses.judged,
+        bool(findings or clauses.listed),
+    )
     reached = {op for case in run.cases for op in case.ops}
     return Summary(
         run=run,
         conclusion=conclusion,
-        sentence=" ".join(_sentences(conclusion, run, findings, stale, judged, unproven)),
+        sentence=" ".join(_sentences(conclusion, run, findings, stale, judged, unproven, clauses)),
         notices=_notices(run),
         cases=len(run.cases),
         judged=judged,
@@ -144,7 +152,10 @@ def summarize(run: Run) -> Summary:
         dtypes=_counted(case.dtype for case in run.cases),
         orders=_counted(case.order for case in run.cases),
         unsupported=tuple(sorted(run.header.unsupported.items())),
-        unreached=tuple(sorted(set(run.header.ops) - reached - set(run.header.unsupported))),
+        unreached=tuple(sorted(set(run.header.ops) - reached - set(run.header.unsupported)))
+        if run.cases
+        else (),
+        chapter=clauses,
     )
 
 
@@ -269,12 +280,24 @@ def _sentences(
     stale: tuple[Known, ...],
     judged: int,
     unproven: int,
+    clauses: Chapter,
 ) -> Iterator[str]:
     """What is to be said of the subject, and then of the list of its known failures if that is out of date."""
-    if conclusion != "stale":
-        yield _sentence(conclusion, run, findings, judged, unproven)
-    else:
-        yield _known_only(line(run.header.subject, 80), findings)
+    new = unproven or any(not finding.known for finding in findings)
+    if run.cases or not clauses.judged:
+        of_gradients = conclusion
+        if conclusion == "differs" and not new:  # it is the clauses that differ
+            of_gradients = "known" if findings else "agrees" if judged else "nothing judged"
+        if conclusion == "known" and not findings:
+            of_gradients = "agrees"
+        if of_gradients != "stale":
+            yield _sentence(of_gradients, run, findings, judged, unproven)
+        else:
+            yield _known_only(line(run.header.subject, 80), findings)
+    if clauses.clauses:
+        yield sentence(clauses, "It" if run.cases else line(run.header.subject, 80))
+    if clauses.stale:
+        yield f"Its list of clauses is out of date: {listed(c.id + ' ' + c.status for c in clauses.stale)}."
     if stale:
         counts = Counter(known.status for known in stale)
         said = listed(f"{counts[status]:,} {status}" for status in STATUSES if counts[status])

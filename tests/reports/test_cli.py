@@ -27,6 +27,7 @@ class Progress:
     total: int
     doing: str
     findings: int
+    what: str = "cases"
 
 
 class Judges(types.ModuleType):
@@ -53,7 +54,7 @@ class Judges(types.ModuleType):
         if self.refuses:
             raise self.refuses
         self.planned = given
-        return types.SimpleNamespace(known_file=given[-2])
+        return types.SimpleNamespace(known_file=given[-3])
 
     def campaign(self, plan, stop):
         """Yield the script until it ends or is told to stop."""
@@ -170,7 +171,20 @@ def test_options_reach_the_plan(judges, build, out):
         f"--for 1m30s --seed 5 --jobs 2 --out {out}"
     )
     file = Path("my adapter.py")
-    assert judges.planned == ("mine", file, ("add", "mul"), ("float32",), 7, 90.0, 5, 2, command, None, False)
+    assert judges.planned == (
+        "mine",
+        file,
+        ("add", "mul"),
+        ("float32",),
+        7,
+        90.0,
+        5,
+        2,
+        command,
+        None,
+        False,
+        "",
+    )
 
 
 def test_defaults_are_left_to_the_plan(judges, build, out, monkeypatch, tmp_path):
@@ -178,7 +192,20 @@ def test_defaults_are_left_to_the_plan(judges, build, out, monkeypatch, tmp_path
     monkeypatch.chdir(tmp_path)
     judges.script = [build.header(), Footer(0, 0, 0, 0.1)]
     refgrad("check", "mine")
-    assert judges.planned == ("mine", None, (), (), None, None, None, 1, "refgrad check mine", None, False)
+    assert judges.planned == (
+        "mine",
+        None,
+        (),
+        (),
+        None,
+        None,
+        None,
+        1,
+        "refgrad check mine",
+        None,
+        False,
+        "",
+    )
     assert (tmp_path / "refgrad-report" / "report.html").exists()
 
 
@@ -233,7 +260,7 @@ def test_fix_rewrites_the_list(judges, build, out, tmp_path):
     judges.script = [build.header(), build.finding("new"), build.judged(1, ("add",)), Footer(1, 1, 1, 1.0)]
     result = refgrad("check", "tinytape", "--out", out, "--known", file, "--fix")
     assert result.exit_code == 1
-    assert judges.planned[-2:] == (file, True)
+    assert judges.planned[-3:] == (file, True, "")
     (entry,) = tomllib.loads(file.read_text())["known"]
     assert (entry["op"], entry["since"], entry["reason"]) == ("std", "0.3.1", "")
     assert f"{file}: added new" in result.output

@@ -11,7 +11,7 @@ from reports.live import EVERY_SECONDS, Bar, Lines, live
 
 def at(done, total=1000, findings=0, doing="softmax float32"):
     """How far a campaign is."""
-    return SimpleNamespace(done=done, total=total, doing=doing, findings=findings)
+    return SimpleNamespace(done=done, total=total, doing=doing, findings=findings, what="cases")
 
 
 def test_the_console_decides():

@@ -23,5 +23,6 @@ def test_pytorch_holds(name):
 
 @pytest.mark.parametrize("name", EVERY)
 def test_refgrad_holds(name):
+    """The engine is what one reads to learn the contract."""
     held = hold(EVERY[name], refgrad)
     assert held.outcome == ("withdrawn" if name in WITHDRAWN else "holds"), held

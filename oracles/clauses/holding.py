@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import traceback
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from oracles.answers import Held
@@ -26,10 +28,25 @@ def hold(clause: Clause, library: Any) -> Held:
     return found[0]
 
 
+@contextmanager
+def every_warning(library: Any) -> Iterator[None]:
+    """Within, what a library warns of once a process it warns of each time, if it can be told to as PyTorch can."""
+    tell = getattr(library, "set_warn_always", None)
+    if tell is None:
+        yield
+        return
+    before = library.is_warn_always_enabled()
+    tell(True)
+    try:
+        yield
+    finally:
+        tell(before)
+
+
 def _held(clause: Clause, library: Any) -> Held:
     claim = Claim(library)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), every_warning(library):
             warnings.simplefilter("ignore")
             clause.body(library, claim)
     except Violated as error:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from oracles.arrays import Array
+from oracles.histories.action import Action, Observed
 from oracles.program import Case, DType, Program
 from oracles.records import Holding
 
@@ -215,8 +216,15 @@ class Hold(msgspec.Struct, frozen=True, tag_field="is", tag="hold"):
     clause: str
 
 
-Request = Hello | Judge | Evaluate | Differentiate | Print | Hold
-Reply = Ready | Broken | Answer | Values | Text | Held | Unsupported | Errored
+class Play(msgspec.Struct, frozen=True, tag_field="is", tag="play"):
+    """One step of a history; `fresh` begins a new one. Answered by `Observed`."""
+
+    action: Action
+    fresh: bool = False
+
+
+Request = Hello | Judge | Evaluate | Differentiate | Print | Hold | Play
+Reply = Ready | Broken | Answer | Values | Text | Held | Observed | Unsupported | Errored
 
 
 class Envelope(msgspec.Struct, frozen=True):

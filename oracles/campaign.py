@@ -21,18 +21,17 @@ import msgspec
 
 import refgrad
 from oracles.blame import Accusation, Kind, finding_id, first_order
-from oracles.clauses.clause import clauses
 from oracles.findings import finding
 from oracles.generation.drawing import STEERED
 from oracles.generation.faces import faces_of_op
 from oracles.judge import PATIENCE, Bench
 from oracles.known import Listed
 from oracles.plan import CannotJudge, Plan, UsageError, has_pytorch, plan_check
-from oracles.records import ClauseOutcome, Failure, Finding, Footer, Header, Record
+from oracles.records import Failure, Finding, Footer, Header, Record
 from oracles.remote import Remote
 from oracles.replaying import Replayed, replay, replay_worst
 from oracles.search import Searched, Unit, search, shrink
-from oracles.semantics import judged_clauses
+from oracles.semantics import Semantics, Step
 from oracles.steering import FEWEST
 from oracles.subjects.protocol import SubjectError
 from oracles.worst import WorstErrors, trimmed
@@ -245,7 +244,7 @@ def campaign(plan: Plan, stop: threading.Event | None = None) -> Iterator[Record
         gradients = plan.only != "semantics"
         listed = Listed(plan.known if gradients else (), asked, plan.subject, _replay_command(plan))
         tally = _Tally(plan, stop, began, listed)
-        parts = [tally.clauses(bench)] if plan.only != "gradients" else []
+        parts = [tally.tape(bench)] if plan.only != "gradients" else []
         parts += [listed.judged(bench, stop.is_set), tally.run(crew)] if gradients else []
         yield from _to_the_end(chain.from_iterable(parts), stop)
         yield from listed.revised(tally.kinds)
@@ -304,16 +303,15 @@ class _Tally:
         self.kinds: set[Kind] = set()
         self.given_up: set[str] = set()
         self.worst = WorstErrors()
-        self.asked: list[ClauseOutcome] = []
+        self.semantics = Semantics(plan)
 
-    def clauses(self, bench: Bench) -> Iterator[Record | Progress]:
-        """What becomes of each clause of the contract."""
-        every = len(clauses())
-        for outcome in judged_clauses(bench.subject, self.plan.deviations, self.stop.is_set):
-            self.asked.append(outcome)
-            yield outcome
-            violated = sum(o.new for o in self.asked)
-            yield Progress(len(self.asked), every, f"clause {outcome.id}", violated, "clauses")
+    def tape(self, bench: Bench) -> Iterator[Record | Progress]:
+        """What is found of the subject's semantics."""
+        for item in self.semantics.judged(bench.subject, self.stop.is_set):
+            if isinstance(item, Step):
+                yield Progress(item.done, item.total, item.doing, self.semantics.new, item.what)
+            else:
+                yield item
 
     def run(self, crew: _Inline | _Pool) -> Iterator[Record | Progress]:
         round_ = 0
@@ -397,8 +395,9 @@ class _Tally:
             round(time.monotonic() - self.began, 3),
             self.stop.is_set(),
             len(self._every & self.listed.kinds),
-            self.listed.stale + sum(o.stale for o in self.asked),
+            self.listed.stale + self.semantics.stale,
             self.listed.left_out,
-            len(self.asked),
-            sum(o.new for o in self.asked),
+            len(self.semantics.asked),
+            sum(o.new for o in self.semantics.asked),
+            self.semantics.steps,
         )

@@ -86,9 +86,9 @@ def read_known(path: Path, unwritten: bool = False) -> tuple[Entry, ...]:
 
 
 def _entries(data: dict[str, Any], path: Path, unwritten: bool) -> Iterator[Entry]:
-    if strange := sorted(set(data) - {"known", "clause"}):
+    if strange := sorted(set(data) - {"known", "clause", "history"}):
         raise ListError(
-            f"{path}: unknown key {strange[0]!r}: only [[known]] and [[clause]] entries may stand here"
+            f"{path}: unknown key {strange[0]!r}: only [[known]], [[clause]] and [[history]] entries may stand here"
         )
     tables = data.get("known", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import refgrad
-from oracles.clauses.deviations import Deviation, DeviationError, read_deviations
+from oracles.clauses.deviations import DeviationError, Deviations, read_deviations
 from oracles.known import Entry, ListError, packaged, read_known
 from oracles.program import DType
 from oracles.subjects import available
@@ -18,7 +18,7 @@ from oracles.subjects import available
 DTYPES: tuple[DType, ...] = ("float64", "float32", "float16", "bfloat16")
 DEFAULT_DTYPES: tuple[DType, ...] = ("float64", "float32")
 PARTS = ("gradients", "semantics")
-"""What a run judges: gradients on small programs, and the clauses of the contract."""
+"""What a run judges: gradients on small programs; clauses of the contract, and histories beside PyTorch."""
 EXAMPLES = 100
 """Programs drawn for each op by default."""
 
@@ -37,8 +37,8 @@ class Plan:
 
     `examples` programs are drawn for each op on its faces, climbs come on top; with `seconds`, rounds follow until that
     time has passed. `subject_file` defines the subject where refgrad does not. `known` are the entries of the list of
-    known failures in `known_file`, and `deviations` the clauses that it lists. `only` is one of `PARTS`, or nothing for
-    all of them.
+    known failures in `known_file`, and `deviations` the clauses and histories that it lists. `only` is one of `PARTS`,
+    or nothing for all of them.
     """
 
     subject: str
@@ -52,7 +52,7 @@ class Plan:
     command: str
     known_file: Path | None = None
     known: tuple[Entry, ...] = ()
-    deviations: Mapping[str, Deviation] = field(default_factory=dict)
+    deviations: Deviations = field(default_factory=Deviations)
     only: str = ""
 
     @property
@@ -111,7 +111,7 @@ def plan_check(
 
 def _listed(
     subject: str, subject_file: Path | None, known_file: Path | None, fix: bool
-) -> tuple[Path | None, tuple[Entry, ...], Mapping[str, Deviation]]:
+) -> tuple[Path | None, tuple[Entry, ...], Deviations]:
     """The list of known failures and what it holds: the given file, else the one that comes with the project."""
     path = known_file or (packaged(subject) if subject_file is None else None)
     if path is None and fix:
@@ -119,7 +119,7 @@ def _listed(
     if path is None or not path.exists():
         if known_file is not None and not fix:
             raise UsageError(f"--known: {known_file} is not a file; with --fix the run writes it")
-        return path, (), {}
+        return path, (), Deviations()
     try:
         return path, read_known(path, unwritten=fix), read_deviations(path, unwritten=fix)
     except (ListError, DeviationError) as error:

@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from oracles.arrays import Array
+from oracles.histories.action import History
 from oracles.program import Case
 
 FORMAT = 1
@@ -268,6 +269,25 @@ class ClauseOutcome(msgspec.Struct, frozen=True, tag_field="record", tag="clause
         return self.status in ("healed", "changed")
 
 
+class HistoryFinding(msgspec.Struct, frozen=True, tag_field="record", tag="history", omit_defaults=True):
+    """A history after which PyTorch and the subject are not the same, shrunk.
+
+    `kind` is what the last step did and what then differed first; `found` are all differences, as sentences. `lines` is
+    the history as code and `script` the same as a program for both libraries. `why` and `design` are the list's.
+    """
+
+    id: str
+    subject: str
+    kind: str
+    found: tuple[str, ...]
+    lines: str
+    script: str
+    history: History
+    known: bool = False
+    why: str = ""
+    design: bool = False
+
+
 class Failure(msgspec.Struct, frozen=True, tag_field="record", tag="failure"):
     """Something that kept a part of the run from being judged: where, and what to do."""
 
@@ -280,7 +300,7 @@ class Footer(msgspec.Struct, frozen=True, tag_field="record", tag="footer"):
 
     Of the `findings`, `known` are on the subject's list of known failures. `stale` entries of that list do not fail as
     listed, and `left_out` ones were not judged, because their ops were not asked for. So many `clauses` were asked, of
-    which `violated` do not hold and are not listed.
+    which `violated` do not hold and are not listed; so many `steps` of histories were compared.
     """
 
     cases: int
@@ -293,6 +313,7 @@ class Footer(msgspec.Struct, frozen=True, tag_field="record", tag="footer"):
     left_out: int = 0
     clauses: int = 0
     violated: int = 0
+    steps: int = 0
 
 
-Record = Header | Judged | Known | Finding | Accuracy | ClauseOutcome | Failure | Footer
+Record = Header | Judged | Known | Finding | Accuracy | ClauseOutcome | HistoryFinding | Failure | Footer

@@ -18,13 +18,13 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import String
 
 from oracles.program import Case
-from oracles.records import ClauseOutcome, Finding, Known
+from oracles.records import ClauseOutcome, Finding, HistoryFinding, Known
 
 HEADER = re.compile(r"^(?=[ \t]*\[\[)", re.MULTILINE)
 UNWRITTEN = "# Write the reason; until then every run refuses this list."
 AGAIN = "# This was {was}: see whether the reason still holds."
 
-CLAUSE = "clause"
+CLAUSE, HISTORY = "clause", "history"
 
 Key = tuple[str, str, str]
 
@@ -45,8 +45,9 @@ def relist(
     findings: Iterable[Finding],
     since: str,
     clauses: Iterable[ClauseOutcome] = (),
+    histories: Iterable[HistoryFinding] = (),
 ) -> Rewritten:
-    """The list with new findings and clauses added, changed entries updated, and healed ones removed.
+    """The list with new findings, clauses and histories added, changed entries updated, and healed ones removed.
 
     `text` is a list that reads without error. An entry that was not reached stays: that it
     goes is for a person to decide.
@@ -57,12 +58,16 @@ def relist(
     shown = {finding.id: finding for finding in findings}
     new = Rewritten("")
     asked = {outcome.id: outcome for outcome in clauses}
+    differing = {history.kind: history for history in histories}
     taken = {_key_of(entry) for entry in entries}
     done = [head]
     for entry, gap in zip(entries, gaps, strict=True):
         key = _key_of(entry)
         if key[0] == CLAUSE:
             kept = _kept_clause(entry, asked.get(key[1]), new)
+        elif key[0] == HISTORY:
+            kept = entry if key[1] in differing or not asked else ""
+            new.removed += [] if kept else [key[1]]
         else:
             kept = _kept(entry, became.get(key), shown, taken, new)
         if kept:
@@ -79,6 +84,10 @@ def relist(
         if outcome.new:
             new.added.append(outcome.id)
             text = _apart(text) + _clause_entry(outcome)
+    for history in differing.values():
+        if not history.known:
+            new.added.append(history.id)
+            text = _apart(text) + _history_entry(history)
     new.text = text
     return new
 
@@ -114,6 +123,8 @@ def _key_of(entry: str) -> Key:
     tables = tomllib.loads(entry)
     if CLAUSE in tables:
         return CLAUSE, tables[CLAUSE][0]["id"], ""
+    if HISTORY in tables:
+        return HISTORY, tables[HISTORY][0]["kind"], ""
     (table,) = tables["known"]
     return table["op"], table["argument"], table["error"]
 
@@ -162,6 +173,15 @@ def _whole(text: str) -> bool:
     except tomllib.TOMLDecodeError:
         return False
     return True
+
+
+def _history_entry(history: HistoryFinding) -> str:
+    table = tomlkit.table()
+    table.add("kind", history.kind)
+    table.add("reason", "")
+    table.add("design", False)
+    table.add("history", _literal(msgspec.json.encode(history.history).decode()))
+    return f"{UNWRITTEN}\n[[{HISTORY}]]\n{table.as_string()}"
 
 
 def _above(gap: str) -> tuple[str, str]:
@@ -218,8 +238,12 @@ def _plain(record: Known) -> str:
 
 
 def _spelled(case: Case) -> String:
-    """The case as JSON on one line, in a TOML string that needs no escapes if there can be one."""
-    text = msgspec.json.encode(case).decode()
+    """The case as JSON on one line."""
+    return _literal(msgspec.json.encode(case).decode())
+
+
+def _literal(text: str) -> String:
+    """A text as a TOML string that needs no escapes, if there can be one."""
     try:
         return tomlkit.string(text, literal=True, multiline=True)
     except (TOMLKitError, ValueError):

@@ -32,6 +32,7 @@ from oracles.answers import (
     Hold,
     Hung,
     Judge,
+    Play,
     Print,
     Ready,
     Reply,
@@ -42,6 +43,7 @@ from oracles.answers import (
     encode_line,
 )
 from oracles.arrays import Array
+from oracles.histories.action import Action, Observed
 from oracles.program import Case, DType, Program
 from oracles.subjects.protocol import NDArray, SubjectError
 
@@ -299,6 +301,10 @@ class Remote:
     def hold(self, clause: str) -> Held | Failed:
         """What becomes of the clause with this id."""
         return self.ask(Hold(clause))  # type: ignore[return-value]
+
+    def play(self, action: Action, fresh: bool = False) -> Observed | Failed:
+        """What a step of a history comes to; a `fresh` one is the first of its history."""
+        return self.ask(Play(action, fresh))  # type: ignore[return-value]
 
     def code(self, case: Case) -> str:
         """The case as code of the subject's library; a comment that says why, if it cannot be printed."""

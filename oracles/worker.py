@@ -16,6 +16,7 @@ import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -37,6 +38,7 @@ from oracles.answers import (
 from oracles.arrays import DTYPES
 from oracles.clauses.clause import clauses
 from oracles.clauses.holding import hold
+from oracles.histories.player import Player
 from oracles.program import Step
 from oracles.subjects import load
 from oracles.subjects.laws import judge
@@ -177,12 +179,27 @@ def _hold(subject: Subject, request: answers.Hold) -> Reply:
     return hold(clauses()[request.clause], library)
 
 
+_player: list[Player] = []
+
+
+def _play(subject: Subject, request: answers.Play) -> Reply:
+    library = getattr(subject, "tape", None)
+    if not isinstance(library, ModuleType):
+        return Unsupported(f"the adapter of {subject.name} offers no tape of PyTorch's shape")
+    if request.fresh:
+        for player in _player:
+            player.close()
+        _player[:] = [Player(library)]
+    return _player[0].play(request.action)
+
+
 ANSWERS: dict[type, Callable[[Subject, Any], Reply]] = {
     answers.Judge: _judge,
     answers.Evaluate: _evaluate,
     answers.Differentiate: _differentiate,
     answers.Print: _print,
     answers.Hold: _hold,
+    answers.Play: _play,
 }
 
 if __name__ == "__main__":

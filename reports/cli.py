@@ -198,7 +198,7 @@ def _fix(summary: Summary, path: Path, console: Console) -> None:
     except OSError as error:
         raise cannot_write(path, error) from error
     since = run.header.versions.get(run.header.subject, "")
-    new = relist(text, run.known, run.findings, since, run.clauses)
+    new = relist(text, run.known, run.findings, since, run.clauses, run.histories)
     for word in ("added", "updated", "removed"):
         for id_ in getattr(new, word):
             console.print(Text(f"{path}: {word} {line(id_, 60)}"), soft_wrap=True)
@@ -218,8 +218,8 @@ def _counts(summary: Summary) -> str:
 def _next(summary: Summary, out: Path) -> str:
     if summary.new:
         return line(summary.new[0].command)
-    if summary.chapter.new:
-        return f"refgrad clauses lists the contract; {out / 'report.html'} shows what was run"
+    if summary.chapter.new or summary.chapter.new_histories:
+        return f"{out / 'report.html'} shows what was run; `refgrad clauses` lists the contract"
     if summary.stale or summary.chapter.stale:
         return "correct the list of known failures, by hand or with --fix in a run on all ops"
     if CODES[summary.conclusion] == AGREES:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from oracles.records import ClauseOutcome, Finding, Known
+from oracles.records import ClauseOutcome, Finding, HistoryFinding, Known
 from reports.evidence import as_text, title
 from reports.semantics import said
 from reports.summary import TRUTH, Cell, Row, Summary, row_of
@@ -20,6 +20,7 @@ def render(summary: Summary) -> str:
     cases = [_case(summary, row, cell) for row in summary.rows for cell in row.cells]
     cases += [_listed(summary, known) for known in summary.listed]
     cases += [_clause(summary, clause) for clause in summary.chapter.clauses]
+    cases += [_history(summary, history) for history in summary.chapter.histories]
     cases += [_incomplete(summary)]
     suite = ET.Element(
         "testsuite",
@@ -81,6 +82,17 @@ def _clause(summary: Summary, clause: ClauseOutcome) -> ET.Element:
         )
     elif clause.outcome != "holds":
         ET.SubElement(case, "skipped", message=line(f"{clause.outcome}: {clause.why or clause.reason}"))
+    return case
+
+
+def _history(summary: Summary, history: HistoryFinding) -> ET.Element:
+    """One test case for each history that differs from PyTorch's: skipped where it is listed."""
+    case = _testcase(summary, "histories", history.id)
+    if history.known:
+        ET.SubElement(case, "skipped", message=line(f"known: {history.why}", BODY_SHOWN))
+    else:
+        failure = ET.SubElement(case, "failure", message=line(history.kind), type="history")
+        failure.text = plain(clip("\n\n".join((history.lines, *history.found)), BODY_SHOWN))
     return case
 
 

@@ -18,9 +18,10 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from oracles.records import ClauseOutcome, Failure, Finding, Known, Record
+from oracles.records import ClauseOutcome, Failure, Finding, HistoryFinding, Known, Record
 from reports.evidence import as_text, title
 from reports.semantics import announced as announced_clause
+from reports.semantics import announced_history
 from reports.text import line, number
 
 EVERY_SECONDS = 5.0
@@ -108,6 +109,8 @@ class Lines:
             self._say(listed(record))
         elif isinstance(record, ClauseOutcome) and (record.new or record.stale):
             self._say(announced_clause(record))
+        elif isinstance(record, HistoryFinding) and not record.known:
+            self._say(announced_history(record))
         elif isinstance(record, Failure):
             self._say(unjudged(record))
 
@@ -160,6 +163,8 @@ class Bar:
         elif isinstance(record, ClauseOutcome) and (record.new or record.stale):
             claim, _, more = announced_clause(record).partition("\n")
             self._console.print(Text.assemble((claim, "bold red"), "\n", (more, "dim")), soft_wrap=True)
+        elif isinstance(record, HistoryFinding) and not record.known:
+            self._console.print(Text(announced_history(record), "bold red"), soft_wrap=True)
         elif isinstance(record, Failure):
             self._console.print(Text(unjudged(record), "yellow"), soft_wrap=True)
 

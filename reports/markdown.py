@@ -96,6 +96,9 @@ def _clauses(summary: Summary) -> Iterator[str]:
     more = len(chapter.new) + len(chapter.stale) - FINDINGS_SHOWN
     if more > 0:
         yield f"{more} more are in report.html.\n"
+    for history in chapter.new_histories[:FINDINGS_SHOWN]:
+        yield f"**{escape(history.id, 40)}** not as PyTorch after these steps: {escape(history.kind)}\n"
+        yield fenced(history.lines[:2000]) + "\n"
 
 
 def _known(summary: Summary) -> Iterator[str]:

@@ -19,6 +19,7 @@ from oracles.records import (
     Finding,
     Footer,
     Header,
+    HistoryFinding,
     Judged,
     Known,
     Record,
@@ -103,6 +104,7 @@ class Run:
     known: tuple[Known, ...] = ()
     accuracy: tuple[Accuracy, ...] = ()
     clauses: tuple[ClauseOutcome, ...] = ()
+    histories: tuple[HistoryFinding, ...] = ()
 
 
 def read_run(path: Path) -> Run:
@@ -197,6 +199,7 @@ def _assembled(records: list[Record], skipped: list[str]) -> Run:
         problems=tuple(problems),
         known=tuple(known.values()),
         accuracy=tuple(r for r in records if isinstance(r, Accuracy)),
+        histories=tuple({r.id: r for r in records if isinstance(r, HistoryFinding)}.values()),
         clauses=tuple({r.id: r for r in records if isinstance(r, ClauseOutcome)}.values()),
     )
 

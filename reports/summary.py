@@ -125,12 +125,13 @@ def summarize(run: Run) -> Summary:
     new = tuple(finding for finding in findings if not finding.known)
     listed = tuple(sorted(run.known, key=lambda known: (STATUSES.index(known.status), known.id)))
     stale = tuple(known for known in listed if known.status != "fails as listed")
-    clauses = chapter(run.clauses)
+    clauses = chapter(run.clauses, run.histories, run.footer.steps if run.footer else 0)
+    outdated = run.footer is not None and run.footer.stale > len(stale) + len(clauses.stale)
     conclusion = _conclusion(
-        bool(new or unproven or clauses.new),
-        bool(stale or clauses.stale),
+        bool(new or unproven or clauses.new or clauses.new_histories),
+        bool(stale or clauses.stale or outdated),
         judged + clauses.judged,
-        bool(findings or clauses.listed),
+        bool(findings or clauses.listed or clauses.histories),
     )
     reached = {op for case in run.cases for op in case.ops}
     return Summary(

@@ -9,7 +9,7 @@ x.grad  # tensor([2., 4.])
 
 from typing import TYPE_CHECKING, Any
 
-from refgrad import autograd, dtypes, linalg, nn, operators
+from refgrad import assigning, autograd, dtypes, held, linalg, nn, operators, views
 from refgrad.dtypes import bfloat16, dtype, float16, float32, float64, int8, int16, int32, int64, uint8
 from refgrad.factories import (
     arange,
@@ -24,7 +24,15 @@ from refgrad.factories import (
     zeros,
     zeros_like,
 )
-from refgrad.modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from refgrad.inplace import TORCH_FUNCTIONS
+from refgrad.modes import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
 from refgrad.public import FUNCTIONS, Public, catalogue, offered, publish_elementwise
 from refgrad.tensor import Size, Tensor
 
@@ -45,11 +53,14 @@ __all__ = [
     "from_numpy",
     "full",
     "full_like",
+    "inference_mode",
     "int8",
     "int16",
     "int32",
     "int64",
     "is_grad_enabled",
+    "is_inference",
+    "is_inference_mode_enabled",
     "linalg",
     "linspace",
     "nn",
@@ -65,12 +76,22 @@ __all__ = [
 
 publish_elementwise()
 operators.attach()
+held.attach()
+views.attach_views()
+assigning.attach()
 
 # The functions of the catalogue, and dtypes whose names are also Python's.
+globals().update({f"{name}_": getattr(Tensor, f"{name}_") for name in TORCH_FUNCTIONS})
 globals().update({name: offered(name) for name in FUNCTIONS if name != "getitem" and "." not in name})
 globals().update(
     bool=dtypes.bool_, int=int32, float=float32, short=int16, long=int64, half=float16, double=float64
 )
+
+
+def is_inference(input: Tensor) -> bool:
+    """Whether a tensor was made in inference mode."""
+    return input.is_inference()
+
 
 if TYPE_CHECKING:
 

@@ -107,8 +107,8 @@ def _several(given: Any) -> list[Any]:
 
 
 def _edge_of(t: Tensor) -> Edge | None:
-    node = t._node or leaf_node(t)
-    return None if node is None else (node, t._nr)
+    node = t.grad_fn or leaf_node(t)
+    return None if node is None else (node, t.output_nr)
 
 
 def _wanted_edge(t: object, refusal: str) -> Edge:

@@ -7,6 +7,7 @@ import numpy as np
 from refgrad.dtypes import DEFAULT, Array, bool_, dtype, float32, from_numpy_dtype, int64, of_number, to_numpy
 from refgrad.public import sizes, wrong_type
 from refgrad.tensor import Tensor
+from refgrad.views import born
 
 
 def tensor(data: Any, *, dtype: dtype | None = None, requires_grad: bool = False) -> Tensor:
@@ -22,7 +23,7 @@ def as_tensor(data: Any, dtype: dtype | None = None) -> Tensor:
     """`data` as a tensor, sharing memory with an array, and the same object where nothing changes."""
     if type(data) is Tensor:
         return data if dtype is None or dtype is data.dtype else data.to(dtype)
-    return Tensor(_from_data(data, dtype, copy=False))
+    return born(Tensor(_from_data(data, dtype, copy=False)))
 
 
 def from_numpy(array: Array) -> Tensor:
@@ -30,7 +31,7 @@ def from_numpy(array: Array) -> Tensor:
     if not isinstance(array, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(array).__name__})")
     from_numpy_dtype(array.dtype)
-    return Tensor(np.asarray(array))
+    return born(Tensor(np.asarray(array)))
 
 
 def zeros(*size: Any, dtype: dtype = DEFAULT, requires_grad: bool = False) -> Tensor:
@@ -100,7 +101,7 @@ def linspace(
 
 
 def _made(array: Array, requires_grad: bool) -> Tensor:
-    made = Tensor(array)
+    made = born(Tensor(array))
     if requires_grad:
         if not made.is_floating_point():
             raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")

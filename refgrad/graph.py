@@ -111,7 +111,7 @@ class AccumulateGrad(Node):
         self.variable = leaf
         self.edges = ()
         self.extras = None
-        self.shape, self.dtype = leaf._array.shape, leaf._array.dtype
+        self.shape, self.dtype = leaf._array.shape, leaf.state().stored(leaf._array.dtype)
         self.number = -1
 
     def name(self) -> str:

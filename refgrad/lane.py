@@ -13,6 +13,7 @@ from numpy import asarray, ndarray
 from refgrad.graph import FREED
 from refgrad.opnode import OpNode
 from refgrad.tensor import Tensor
+from refgrad.versions import check_saved, clock
 
 
 def take_lane(pending: dict[Any, Any], fit: Any, *, keep: bool) -> None:
@@ -29,6 +30,7 @@ def take_lane(pending: dict[Any, Any], fit: Any, *, keep: bool) -> None:
     heapify(heap)
     node: OpNode | None = None
     g: Any = None
+    latest = clock.latest
     try:
         while True:
             if node is None:
@@ -42,6 +44,8 @@ def take_lane(pending: dict[Any, Any], fit: Any, *, keep: bool) -> None:
             saved, edges, plan = node.saved, node.edges, node.plan
             if saved is None:
                 raise RuntimeError(FREED)
+            if node.number < latest:
+                check_saved(node)
             following: Any = None
             ahead: Any = None
             for position, formula, count, first, second, pick in plan.steps:  # type: ignore[union-attr]

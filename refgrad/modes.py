@@ -3,15 +3,24 @@
 import functools
 import inspect
 import threading
+import warnings
 from collections.abc import Callable, Generator
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _Mode(threading.local):
+    """What a thread is in.
+
+    enabled: whether ops record.
+    inference: whether new tensors are inference tensors; then nothing records, and `asked` is what was asked for.
+    """
+
     enabled = True
+    inference = False
+    asked = False
 
 
 mode = _Mode()
@@ -19,7 +28,12 @@ mode = _Mode()
 
 def is_grad_enabled() -> bool:
     """Whether ops on tensors that require grad are recorded in this thread."""
-    return mode.enabled
+    return mode.asked if mode.inference else mode.enabled
+
+
+def is_inference_mode_enabled() -> bool:
+    """Whether this thread is in inference mode."""
+    return mode.inference
 
 
 class _GradMode:
@@ -31,14 +45,13 @@ class _GradMode:
         self._previous: list[bool] = []
 
     def __enter__(self) -> Self:
-        self._previous.append(mode.enabled)
-        mode.enabled = self.target
+        self._previous.append(_swap(self.target))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        mode.enabled = self._previous.pop()
+        _swap(self._previous.pop())
 
     def clone(self) -> "_GradMode":
         """A fresh one of the same target, for each call of a decorated function."""
@@ -46,6 +59,8 @@ class _GradMode:
 
     def __call__(self, function: F) -> F:
         """Decorate `function` so that it runs in this mode; a generator, each of its steps."""
+        if inspect.isclass(function):
+            warnings.warn(CLASS_DECORATED, FutureWarning, stacklevel=2)
         if inspect.isgeneratorfunction(function):
             return _decorate_generator(self.clone, function)
 
@@ -84,6 +99,13 @@ def _decorate_generator(fresh: Callable[[], _GradMode], function: F) -> F:
     return steps  # type: ignore[return-value]
 
 
+CLASS_DECORATED: Final = (
+    "Decorating classes is deprecated and will be disabled in future versions. You should only decorate functions or "
+    "methods. To preserve the current behavior of class decoration, you can directly decorate the `__init__` method "
+    "and nothing else."
+)
+
+
 class no_grad(_GradMode):  # noqa: N801 (PyTorch's name)
     """Within it nothing is recorded. Context manager or decorator, with or without parentheses."""
 
@@ -111,12 +133,19 @@ class set_grad_enabled(_GradMode):  # noqa: N801 (PyTorch's name)
 
     def __init__(self, mode: bool) -> None:
         super().__init__()
+        if not isinstance(mode, bool):
+            raise TypeError(
+                f"set_grad_enabled(): argument 'enabled' (position 1) must be bool, not {type(mode).__name__}"
+            )
         self.target = mode
         self._before = _swap(mode)
 
+    def __repr__(self) -> str:
+        return f"torch.autograd.grad_mode.set_grad_enabled(mode={self.target})"
+
     def __enter__(self) -> Self:
         self._previous.append(self._before)
-        mode.enabled = self.target
+        _swap(self.target)
         return self
 
     def clone(self) -> _GradMode:
@@ -125,11 +154,47 @@ class set_grad_enabled(_GradMode):  # noqa: N801 (PyTorch's name)
 
     def __call__(self, function: F) -> F:
         """Decorate `function`, and leave the mode where it was before."""
-        mode.enabled = self._before
+        _swap(self._before)
         return super().__call__(function)
+
+
+class inference_mode(_GradMode):  # noqa: N801 (PyTorch's name)
+    """Within it nothing is recorded, and new tensors have no version and can never be recorded.
+
+    `inference_mode(False)` ends the mode for its block. Context manager or decorator, with or without parentheses.
+    """
+
+    def __new__(cls, mode: bool | Callable[..., Any] = True) -> Any:  # noqa: D102
+        made = super().__new__(cls)
+        if isinstance(mode, bool):
+            return made
+        made.__init__()  # type: ignore[misc]
+        return made(mode)
+
+    def __init__(self, mode: bool = True) -> None:
+        super().__init__()
+        self.target = mode
+        self._outside: list[tuple[bool, bool, bool]] = []
+
+    def __enter__(self) -> Self:
+        self._outside.append((mode.enabled, mode.inference, mode.asked))
+        mode.enabled, mode.inference, mode.asked = not self.target, self.target, False
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        mode.enabled, mode.inference, mode.asked = self._outside.pop()
+
+    def clone(self) -> "_GradMode":
+        """A fresh one of the same target."""
+        return inference_mode(self.target)
 
 
 def _swap(enabled: bool) -> bool:
     """Set the mode and return the previous one."""
-    before, mode.enabled = mode.enabled, enabled
+    if mode.inference:
+        before, mode.asked = mode.asked, enabled
+    else:
+        before, mode.enabled = mode.enabled, enabled
     return before

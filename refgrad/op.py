@@ -121,6 +121,7 @@ class Op:
         "short_plans",
         "simple",
         "single",
+        "view",
     )  # fmt: skip
 
     def __init__(
@@ -134,8 +135,10 @@ class Op:
         dtypes: str | None = None,
         node: str | None = None,
         many: bool = False,
+        view: bool = False,
     ) -> None:
         self.many = many
+        self.view = view
         self.name = evaluate.__name__.rstrip("_")
         self.evaluate = evaluate
         self.facts = facts
@@ -194,7 +197,8 @@ class Op:
         self.has_formula = tuple(formulas[name] is not NO_GRADIENT for name in self.inputs)
         self.promoted = self.has_formula if any(self.has_formula) else (True,) * len(self.inputs)
         each = all(rule.places is None for rule in self.binding.rules)  # no list, no joint formula
-        alone = len(self.outputs) == 1 and not self.aux and not self.many and each and all(self.has_formula)
+        alone = len(self.outputs) == 1 and not self.aux and not self.many and not self.view
+        alone = alone and each and all(self.has_formula)
         self.single = alone and len(self.inputs) == 1  # what `refgrad.record` can apply without detours
         self.simple = alone and len(self.inputs) == 2 and self.dtypes in (COMMON, FLOAT)
         self.plans: dict[int, Plan] = {}
@@ -241,6 +245,7 @@ def op(
     dtypes: str | None = None,
     node: str | None = None,
     many: bool = False,
+    view: bool = False,
     **formulas: Formula | Zero,
 ) -> Callable[[Callable[..., Any]], Op]:
     """Declare an op over its NumPy evaluation. Facts and joint formulas come first, formulas by keyword.
@@ -250,6 +255,7 @@ def op(
     node: PyTorch's name of the node, where it is not derived from the op's.
     many: whether the evaluation returns a tuple of any length, as split does; formulas then take, in place of
         g, `gs`: the list of the outputs' cotangents.
+    view: whether the outputs share the elements of the one input; those of any other op share with none.
     Raises TypeError, with a sentence, if names and formulas do not match or the name is taken.
     """
     facts = next((s for s in said if isinstance(s, Facts)), Facts())
@@ -259,7 +265,17 @@ def op(
         stated = {**joints, **formulas}
         kinds = [p.kind for p in signature(evaluate).parameters.values()]
         made_of = _Unary if kinds == [Parameter.POSITIONAL_OR_KEYWORD] and not aux else Op
-        made = made_of(evaluate, facts, stated, outputs=outputs, aux=aux, dtypes=dtypes, node=node, many=many)
+        made = made_of(
+            evaluate,
+            facts,
+            stated,
+            outputs=outputs,
+            aux=aux,
+            dtypes=dtypes,
+            node=node,
+            many=many,
+            view=view,
+        )
         if REGISTRY.setdefault(made.name, made) is not made:
             raise TypeError(f"{made.name}: there is already an op of this name")
         return made

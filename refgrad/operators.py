@@ -64,6 +64,16 @@ def _arithmetic(op: Op, function: Method) -> Method:
     return quick_binary(op, otherwise)
 
 
+def _written(name: str) -> Method:
+    """An operator that writes its result over its left operand: `+=`."""
+
+    def operator(self: Tensor, other: Any) -> Any:
+        found = _right_operand(self, other)
+        return NotImplemented if found is None else getattr(self, name)(found)
+
+    return operator
+
+
 def _comparison(op: Op) -> Method:
     """A comparison, elementwise, that no gradient flows through."""
 
@@ -147,6 +157,11 @@ def attach() -> None:
         "__rpow__": _operator(named["pow"], swapped=True),
         "__matmul__": _matrix_product(),
         "__rmatmul__": _matrix_product(swapped=True),
+        "__iadd__": _written("add_"),
+        "__isub__": _written("sub_"),
+        "__imul__": _written("mul_"),
+        "__itruediv__": _written("div_"),
+        "__ipow__": _written("pow_"),
         "__neg__": named["neg"],
         "__abs__": named["abs"],
         "__pos__": lambda self: self,

@@ -14,6 +14,7 @@ from refgrad.dtypes import dtype, float32, from_numpy_dtype
 from refgrad.graph import FREED, Edge, Meta, Node, next_number
 from refgrad.op import Op
 from refgrad.tensor import Tensor
+from refgrad.versions import Version, check_saved, clock
 
 FIRST_NAMES: Final = {"x": "self", "a": "self", "b": "other", "y": "result", "x_shape": "self_sym_sizes"}
 """What PyTorch calls, among saved values, what our formulas call by one letter."""
@@ -27,8 +28,11 @@ class OpNode(Node):
     tensors: the inputs among it, as the very tensors that were passed.
     """
 
-    __slots__ = ("plan", "saved", "tensors")
+    __slots__ = ("maker", "plan", "saved", "tensors", "versions")
     op: Op
+    # unset but where they are needed
+    versions: dict[int, tuple[Version, int]]  # of saved outputs, with the number since when
+    maker: Node  # what the saved output comes from while that is another node
 
     def __init__(
         self,
@@ -48,6 +52,10 @@ class OpNode(Node):
         self.extras = None
         self.number = next_number()
 
+    def name(self) -> str:
+        """The name PyTorch gives it, such as MulBackward0."""
+        return self.op.node
+
     @property
     def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
         """For each differentiable input its node and which of the node's outputs it was; else (None, 0)."""
@@ -65,6 +73,8 @@ class OpNode(Node):
         """
         if self.saved is None:
             raise RuntimeError(FREED)
+        if self.number < clock.latest:
+            check_saved(self)
         saved = self.saved_tensors() if create_graph else self.saved
         metas = self.metas
         if len(gs) > 1:
@@ -100,6 +110,23 @@ class OpNode(Node):
         if self.plan.saves:
             self.saved = self.tensors = None
 
+    def tie(self, nr: int, version: Version) -> None:
+        """Output `nr` has a version from now on; if it is saved, remember that."""
+        slot = self.op.binding.cotangents[0] + nr if self.op.many else self.op.binding.cotangents[nr]
+        if self.saved is not None and slot in self.plan.slots:
+            self.tie_slot(slot, version, self.number)
+
+    def tie_slot(self, slot: int, version: Version, since: int) -> None:
+        """The saved output at `slot` has this version, and was saved at the time `since`."""
+        self.versions = {**self.versions_of_outputs(), slot: (version, since)}
+
+    def versions_of_outputs(self) -> dict[int, tuple[Version, int]]:
+        """The versions of saved outputs that have one, each with the number since when it is to stay."""
+        try:
+            return self.versions
+        except AttributeError:
+            return {}
+
     def saved_tensors(self) -> tuple[Any, ...]:
         """What `saved` holds, with tensors for arrays: inputs in the dtype the op saw, outputs made anew."""
         assert self.saved is not None
@@ -122,6 +149,9 @@ class OpNode(Node):
         positions = self.op.binding.cotangents
         stored = self.metas[positions.index(slot)][1] if slot in positions else array.dtype
         rounded = array if array.dtype == stored else array.astype(stored)
+        maker = getattr(self, "maker", None)
+        if maker is not None:
+            return Tensor(rounded, maker)
         return Tensor(rounded, self, positions.index(slot)) if slot in positions else Tensor(rounded)
 
     def __getattr__(self, name: str) -> Any:
@@ -135,6 +165,8 @@ class OpNode(Node):
             raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
         if self.saved is None:
             raise RuntimeError(FREED)
+        if self.number < clock.latest:
+            check_saved(self)
         if slot not in self.plan.slots:
             return None
         value = self.saved[self.plan.slots.index(slot)]
@@ -152,7 +184,7 @@ class OpNode(Node):
 def node_class(op: Op) -> type[OpNode]:
     """The class of the nodes of `op`, named as PyTorch names it."""
     if op.node_class is None:
-        op.node_class = type(op.node, (OpNode,), {"__slots__": (), "op": op})
+        op.node_class = type(op.node.rpartition("::")[2], (OpNode,), {"__slots__": (), "op": op})
     made: type[OpNode] = op.node_class
     return made
 

@@ -17,6 +17,7 @@ from refgrad.modes import mode
 from refgrad.op import Op
 from refgrad.opnode import node_class
 from refgrad.tensor import Tensor
+from refgrad.views import born
 
 
 def quick_unary(op: Op, otherwise: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -52,6 +53,8 @@ def quick_unary(op: Op, otherwise: Callable[[Any], Any]) -> Callable[[Any], Any]
                     return Tensor(y, made(plan, (node,), plan.constant, (), y.shape, dtype))
                 saved = plan.save((y, x, *op.frame.defaults, x.shape))
                 return Tensor(y, made(plan, (node,), saved, plan.keep((input,)), y.shape, dtype))
+        elif mode.inference:
+            return born(Tensor(y))
         return Tensor(y)
 
     return function
@@ -106,6 +109,8 @@ def quick_binary(op: Op, otherwise: Callable[[Any, Any], Any]) -> Callable[[Any,
                     saved = plan.save((y, x, z, *op.frame.defaults, x.shape, np.shape(z)))
                     tensors = plan.keep((input, other))
                 return Tensor(y, made(plan, (node, beside), saved, tensors, y.shape, dtype))
+        elif mode.inference:
+            return born(Tensor(y))
         return Tensor(y)
 
     return function

@@ -1,7 +1,7 @@
 """Applying an op to tensors: promote, evaluate with NumPy, round once, and record if an input requires grad."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -21,11 +21,18 @@ from refgrad.op import COMMON, FLOAT, MOVES, Op
 from refgrad.opnode import OpNode, node_class
 from refgrad.quick import quick_binary, quick_unary
 from refgrad.tensor import Tensor
+from refgrad.versions import version_of
+from refgrad.views import as_inference, attach
 
 Stored = np.dtype[Any]
 
 
 NONE: Mapping[str, Any] = {}
+SAVED_INFERENCE: Final = (
+    "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in "
+    "computation tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it "
+    "in autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`."
+)
 
 
 def apply(op: Op, inputs: Sequence[Any], settings: Mapping[str, Any] = NONE) -> Any:
@@ -67,6 +74,14 @@ def _apply(op: Op, inputs: Sequence[Any], settings: Mapping[str, Any]) -> Any:
                 node.extras = Extras(ports, metas)
             for nr, place in enumerate(places):
                 made[place]._node, made[place]._nr = node, nr
+            if count > len(places):
+                _tie_others(node, made)
+    elif mode.inference and not op.view:
+        for out in made:
+            as_inference(out)
+    if op.view:
+        for out in made:
+            attach(out, inputs[0], several=op.many)
     return made[0] if count == 1 and not op.many else tuple(made)
 
 
@@ -106,7 +121,18 @@ def _node(
     if plan.settings:
         frame += _settings(op, settings, [x.shape for x in operands])
     held = tuple([_constant(x) for x in plan.keep((inputs,) if op.lists else tuple(inputs))])
+    for x in held:
+        for each in x if isinstance(x, list) else (x,):
+            if type(each) is Tensor and each._nr < 0 and each.is_inference():
+                raise RuntimeError(SAVED_INFERENCE)
     return node_class(op)(plan, edges, plan.save(frame), held, *metas[0])
+
+
+def _tie_others(node: OpNode, made: Sequence[Tensor]) -> None:
+    """Let `node` notice writes to those outputs that it saved and that have no gradient, such as places."""
+    for slot, out in enumerate(made):
+        if slot in node.plan.slots and out._node is None:
+            node.tie_slot(slot, version_of(out), node.number)
 
 
 def _settings(op: Op, settings: Mapping[str, Any], shapes: Sequence[Any]) -> tuple[Any, ...]:
@@ -119,17 +145,22 @@ def _edges(op: Op, inputs: Sequence[Any]) -> tuple[tuple[Node | None, ...], tupl
     """The node of each input that requires grad, which of its outputs each was, and which inputs those are, as bits."""
     nodes: list[Node | None] = []
     mask = 0
+    hollow = False  # whether any requires grad without leading anywhere, which the walk's short way cannot do
     for position, x in enumerate(inputs):
         node: Node | None = None
         if type(x) is Tensor and (op.lists or op.has_formula[position]):
+            if x._nr < 0:
+                x._settle()
             node = x._node
             if node is None and x._state is not None:
                 node = leaf_node(x)
-            if node is not None:
+            leads_nowhere = node is None and x._nr < 0 and x.requires_grad
+            hollow = hollow or leads_nowhere
+            if node is not None or leads_nowhere:
                 mask |= 1 if op.lists else 1 << position
         nodes.append(node)
-    ports = tuple([0 if node is None else x._nr for node, x in zip(nodes, inputs, strict=True)])
-    return tuple(nodes), ports if any(ports) else None, mask
+    ports = tuple([0 if node is None or x._nr < 0 else x._nr for node, x in zip(nodes, inputs, strict=True)])
+    return tuple(nodes), ports if hollow or any(ports) else None, mask
 
 
 def _constant(x: Any) -> Any:

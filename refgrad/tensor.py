@@ -3,16 +3,17 @@
 Methods that are ops are added by `refgrad.public` from the catalogue.
 """
 
-import warnings
 import weakref
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
 from refgrad.dtypes import Array, dtype, from_numpy_dtype
-from refgrad.graph import AccumulateGrad, Extras, Node
+from refgrad.graph import AccumulateGrad, Node
+from refgrad.modes import mode
 from refgrad.printing import tensor_text
+from refgrad.versions import Version, count_of
 
 
 class Size(tuple[int, ...]):
@@ -31,16 +32,64 @@ class Size(tuple[int, ...]):
         return f"torch.Size({list(self)})"
 
 
-class LeafState:
-    """What only leaves, and tensors that retain their gradient, need."""
+class View:
+    """How a tensor came to share the elements of another.
 
-    __slots__ = ("accumulator", "grad", "requires_grad", "retains")
+    base: the tensor at the root, which is no view.
+    creation: what forbids to write to the view, one of the words of `refgrad.views`; "" if nothing does.
+    seen: the version of the elements when the view's node was made.
+    nr: which output of its node it is, where `Tensor._nr` is `ASIDE`.
+    """
+
+    __slots__ = ("base", "creation", "nr", "seen")
+
+    def __init__(self, base: "Tensor", creation: str, seen: int, nr: int) -> None:
+        self.base = base
+        self.creation = creation
+        self.seen = seen
+        self.nr = nr
+
+
+class State:
+    """What few tensors need: leaves, those that retain their gradient, those that are written to, and views.
+
+    grad_dtype: the NumPy dtype that gradients are cast to; None for none, `OWN_DTYPE` for the tensor's.
+    detached: the number of the time at which `detach_` cut it off the graph.
+    """
+
+    __slots__ = (
+        "accumulator",
+        "detached",
+        "grad",
+        "grad_dtype",
+        "inference",
+        "requires_grad",
+        "retains",
+        "version",
+        "view",
+    )
 
     def __init__(self) -> None:
         self.requires_grad = False
         self.grad: Tensor | None = None
         self.retains = False
         self.accumulator: weakref.ref[AccumulateGrad] | None = None
+        self.version: Version | None = None
+        self.view: View | None = None
+        self.inference = False
+        self.detached = -1
+        self.grad_dtype: Any = OWN_DTYPE
+
+    def stored(self, own: np.dtype[Any]) -> Any:
+        """The NumPy dtype that gradients are cast to, for a tensor of dtype `own`; None for none."""
+        return own if self.grad_dtype is OWN_DTYPE else self.grad_dtype
+
+
+OWN_DTYPE: Final = np.dtype(np.void)
+"""The dtype of a gradient, where that is to be its holder's."""
+ASIDE: Final = -1
+"""In place of an output number: the short ways of applying ops are closed to this tensor, an inference tensor or a view
+whose node may have to be made anew or refused."""
 
 
 class Tensor:
@@ -53,9 +102,13 @@ class Tensor:
         self._array = array
         self._node = node
         self._nr = nr
-        self._state: LeafState | None = None
+        self._state: State | None = None
 
     __apply_op__: ClassVar[Callable[..., Any]]  # what an op does with tensors; set by `refgrad.record`
+    _settle: ClassVar[
+        Callable[["Tensor"], None]
+    ]  # brings the node of a view up to date; these two by `refgrad.views`
+    _written: ClassVar[Callable[["Tensor"], None]]
 
     if TYPE_CHECKING:  # what `refgrad.operators` and the catalogue add
 
@@ -78,10 +131,10 @@ class Tensor:
         def __lt__(self, other: Any) -> Any: ...
         def __le__(self, other: Any) -> Any: ...
 
-    def state(self) -> LeafState:
-        """The leaf's state, made on first need."""
+    def state(self) -> State:
+        """Its state, made on first need."""
         if self._state is None:
-            self._state = LeafState()
+            self._state = State()
         return self._state
 
     # What a tensor is.
@@ -133,27 +186,40 @@ class Tensor:
 
     @property
     def grad_fn(self) -> Node | None:
-        """The node that made it; None for a leaf."""
+        """The node that made it; None for a leaf. RuntimeError for a view that a write has made invalid."""
+        if self._nr < 0:
+            self._settle()
         return self._node
 
     @property
     def output_nr(self) -> int:
         """Which output of its node it is."""
-        return self._nr
+        if self._nr >= 0:
+            return self._nr
+        view = self._state.view if self._state is not None else None
+        return 0 if view is None else view.nr
 
     @property
     def is_leaf(self) -> bool:
         """Whether no recorded op made it."""
-        return self._node is None
+        return self.grad_fn is None
 
     @property
     def requires_grad(self) -> bool:
-        """Whether gradients flow to it. Settable on leaves of floating dtype only."""
-        return self._node is not None or (self._state is not None and self._state.requires_grad)
+        """Whether gradients flow to it, as they do to views of what they flow to.
+
+        Settable on leaves of floating dtype only.
+        """
+        if self._node is not None:
+            return True
+        state = self._state
+        return state is not None and (
+            state.requires_grad or (state.view is not None and state.view.base.requires_grad)
+        )
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
-        if self._node is not None:
+        if self.grad_fn is not None:
             if wanted:
                 return
             raise RuntimeError(
@@ -163,51 +229,30 @@ class Tensor:
             )
         if wanted and not self.is_floating_point():
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
-        if wanted or self._state is not None:
-            self.state().requires_grad = wanted
+        state = self._state
+        if wanted and state is not None and state.inference and not mode.inference:
+            raise RuntimeError(
+                "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed."
+            )
+        if wanted or state is not None:
+            state = self.state()
+            state.requires_grad = wanted
+            if state.version is not None and state.version.views:
+                self._written()  # views of what requires grad require it too
 
     def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
         """Set `requires_grad` and return the same tensor."""
         self.requires_grad = requires_grad
         return self
 
-    @property
-    def grad(self) -> "Tensor | None":
-        """What backward passes have added up here. Settable to a tensor of the same shape and dtype, or None."""
-        state = self._state
-        if self._node is not None and not (state and state.retains):
-            warnings.warn(NON_LEAF_GRAD, UserWarning, stacklevel=2)
-        return None if state is None else state.grad
-
-    @grad.setter
-    def grad(self, value: "Tensor | None") -> None:
-        if value is not None:
-            check_grad(self, value)
-        self.state().grad = value
+    def is_inference(self) -> bool:
+        """Whether it was made in inference mode."""
+        return self._state is not None and self._state.inference
 
     @property
-    def retains_grad(self) -> bool:
-        """Whether a tensor that is no leaf keeps its gradient."""
-        return self._node is not None and self._state is not None and self._state.retains
-
-    def retain_grad(self) -> None:
-        """Keep the gradient of this tensor, which is no leaf, in `.grad` too."""
-        if not self.requires_grad:
-            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-        if self._node is None:
-            return
-        self.state().retains = True
-        extras = self._node.extras = self._node.extras or Extras()
-        extras.retained = {**extras.retained, self._nr: weakref.ref(self)}
-
-    def detach(self) -> "Tensor":
-        """The same elements, cut off the graph."""
-        return Tensor(self._array)
-
-    @property
-    def data(self) -> "Tensor":
-        """The same elements, cut off the graph."""
-        return Tensor(self._array)
+    def _version(self) -> int:
+        """How often its elements were written to in place; RuntimeError for an inference tensor."""
+        return count_of(self)
 
     def backward(
         self,
@@ -256,7 +301,7 @@ class Tensor:
     def __iter__(self) -> Iterator["Tensor"]:
         if self._array.ndim == 0:
             raise TypeError("iteration over a 0-d tensor")
-        return (self[i] for i in range(len(self._array)))
+        return iter(self.unbind(0))
 
     def __bool__(self) -> bool:
         if self._array.size != 1:
@@ -282,38 +327,6 @@ class Tensor:
 
     def __hash__(self) -> int:
         return id(self)  # `==` compares elements, yet a tensor is a key by identity
-
-
-NON_LEAF_GRAD = (
-    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't "
-    "be populated during autograd.backward(). If you indeed want the .grad field to be populated for a "
-    "non-leaf Tensor, use .retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by "
-    "mistake, make sure you access the leaf Tensor instead. See github.com/pytorch/pytorch/pull/30531 for "
-    "more informations."
-)
-
-
-def check_grad(holder: Tensor, value: object) -> None:
-    """Raise as PyTorch does unless `value` may become the gradient of `holder`."""
-    if not isinstance(value, Tensor):
-        raise TypeError(
-            f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
-        )
-    if value is holder:
-        raise RuntimeError("can't assign Variable as its own grad")
-    if value.shape != holder.shape:
-        raise RuntimeError(
-            f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of size "
-            f"'{list(holder.shape)}'. Please ensure that the gradient and the tensor are the same size"
-        )
-    if value.dtype is not holder.dtype:
-        raise RuntimeError(
-            f"attempting to assign a gradient with dtype '{value.dtype.c_name}' to a tensor with grad_dtype "
-            f"'{holder.dtype.word}'. The gradient must match the tensor's grad_dtype (defaults to the tensor's "
-            "dtype). You can set the tensor's grad_dtype attribute with a specific dtype, or None to allow any "
-            "dtype. Set grad_dtype with caution. Diverging the dtypes of a tensor and its gradient may break "
-            "downstream systems that assume they match."
-        )
 
 
 def normal_dim(dim: int, ndim: int) -> int:

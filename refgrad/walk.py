@@ -18,6 +18,7 @@ from refgrad.modes import mode
 from refgrad.ops.reductions import sum_dim
 from refgrad.ops.shaping import clone, to_copy, view
 from refgrad.tensor import Tensor
+from refgrad.versions import version_of
 
 Pending = dict[Node | Edge, Any]
 """The cotangents on their way, by node; those of outputs other than a node's first, by edge."""
@@ -161,10 +162,13 @@ def accumulate(leaf: Tensor, g: Any, create_graph: bool) -> None:
     state = leaf.state()
     if state.grad is None:
         store(leaf, g, create_graph)
+        assert state.grad is not None
+        version_of(state.grad).count = 1  # PyTorch, too, copies into memory of the gradient's own
     elif create_graph:
         state.grad = state.grad + g
     else:
         np.add(state.grad._array, g, out=state.grad._array)
+        version_of(state.grad).write()
 
 
 def store(holder: Tensor, g: Any, create_graph: bool) -> None:
@@ -173,7 +177,7 @@ def store(holder: Tensor, g: Any, create_graph: bool) -> None:
         holder.state().grad = clone(g)
         return
     dense = _is_dense(holder._array)
-    fresh = np.empty_like(holder._array, order="K" if dense else "C", subok=False)
+    fresh = np.empty_like(holder._array, order="K" if dense else "C", subok=False, dtype=g.dtype)
     np.copyto(fresh, g)
     holder.state().grad = Tensor(fresh)
 
@@ -195,7 +199,7 @@ def _fit_array(ct: Any, meta: Meta) -> Any:
         ct = np.asarray(ct)
     if ct.shape != shape:
         ct = sum_to(ct, shape)
-    return ct if ct.dtype is stored or ct.dtype == stored else ct.astype(stored)
+    return ct if stored is None or ct.dtype is stored or ct.dtype == stored else ct.astype(stored)
 
 
 def _fit_tensor(ct: Any, meta: Meta) -> Any:
@@ -205,7 +209,7 @@ def _fit_tensor(ct: Any, meta: Meta) -> Any:
         ct = Tensor(np.asarray(ct))
     if ct._array.shape != shape:
         ct = sum_to(ct, shape)
-    return ct if ct._array.dtype == stored else to_copy(ct, dtype=from_numpy_dtype(stored))
+    return ct if stored is None or ct._array.dtype == stored else to_copy(ct, dtype=from_numpy_dtype(stored))
 
 
 def sum_to(g: Any, shape: tuple[int, ...]) -> Any:

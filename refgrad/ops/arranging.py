@@ -37,6 +37,7 @@ def triu(x: Array, *, diagonal: int = 0) -> Any:
         g, shape=x_shape, offset=offset, dim1=dim1, dim2=dim2
     ),
     dtypes=MOVES,
+    view=True,
 )
 def diagonal(x: Array, *, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
     return np.diagonal(x, offset, dim1, dim2)

@@ -22,9 +22,13 @@ Indices = tuple[Array | None, ...]
 """One entry per leading dimension: an integer array, or None for the whole dimension."""
 
 
-@op(x=lambda g, x_shape, dim, index: select_backward(g, shape=x_shape, dim=dim, index=index), dtypes=MOVES)
+@op(
+    x=lambda g, x_shape, dim, index: select_backward(g, shape=x_shape, dim=dim, index=index),
+    dtypes=MOVES,
+    view=True,
+)
 def select(x: Array, *, dim: int, index: int) -> Any:
-    return x[(slice(None),) * dim + (index,)]
+    return x[(slice(None),) * dim + (index, ...)]
 
 
 @op(x=lambda g, dim, index: select(g, dim=dim, index=index), dtypes=MOVES)
@@ -64,6 +68,17 @@ def _(input: Any, index: Any) -> Any:
 
 def subscript(input: Tensor, given: Any) -> Any:
     """Take the views one dimension at a time, then the index arrays all together."""
+    out, indices = subscripted(input, given, alone=not isinstance(given, tuple))
+    if indices is not None:
+        return apply(index, (out,), {"indices": indices})
+    return apply(alias, (out,), {}) if out is input else out
+
+
+def subscripted(input: Tensor, given: Any, *, alone: bool) -> tuple[Tensor, Indices | None]:
+    """`input` where ints, slices, None and ... say, and what index arrays are left to take from that, if any.
+
+    alone: whether a slice of all is to be a view of its own.
+    """
     items = given if isinstance(given, tuple) else (given,)
     items = tuple(map(as_item, items))
     named = sum(dimensions_of(item) for item in items)
@@ -89,7 +104,7 @@ def subscript(input: Tensor, given: Any) -> Any:
             out = selected(out, dim, item, taken)
             taken += 1
         elif isinstance(item, slice):
-            out = sliced(out, dim, item, alone=not isinstance(given, tuple))
+            out = sliced(out, dim, item, alone=alone)
             dim, taken = dim + 1, taken + 1
         elif item is None:
             out = apply(unsqueeze, (out,), {"dim": dim})
@@ -98,10 +113,7 @@ def subscript(input: Tensor, given: Any) -> Any:
             for found in as_integers(item, out._array.shape, dim):
                 arrays[dim] = found
                 dim, taken = dim + 1, taken + 1
-    if arrays:
-        indices = tuple(arrays.get(i) for i in range(max(arrays) + 1))
-        return apply(index, (out,), {"indices": indices})
-    return apply(alias, (out,), {}) if out is input else out
+    return out, tuple(arrays.get(i) for i in range(max(arrays) + 1)) if arrays else None
 
 
 def as_item(item: Any) -> Any:

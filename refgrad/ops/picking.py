@@ -162,7 +162,7 @@ def _(input: Any, dim: int, index: Any) -> Any:
     size = input._array.shape[dim] if input._array.ndim else 1
     if ((places < 0) | (places >= size)).any():
         raise IndexError("index out of range in self")
-    vector = Tensor(places.reshape(-1)) if input._array.ndim else index
+    vector = Tensor(places.reshape(-1)) if input._array.ndim and not places.ndim else index
     return apply(index_select, (input, vector), {"dim": dim})
 
 

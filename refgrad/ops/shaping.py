@@ -13,7 +13,7 @@ from refgrad.op import MOVES, op
 Shape = tuple[int, ...]
 
 
-@op(x=lambda g, x_shape: view(g, shape=x_shape), dtypes=MOVES)
+@op(x=lambda g, x_shape: view(g, shape=x_shape), dtypes=MOVES, view=True)
 def view(x: Array, *, shape: Shape) -> Any:
     return np.reshape(x, shape)
 
@@ -23,12 +23,12 @@ def unsafe_view(x: Array, *, shape: Shape) -> Any:
     return np.reshape(x, shape)
 
 
-@op(x=lambda g, x_shape: view(g, shape=x_shape), dtypes=MOVES)
+@op(x=lambda g, x_shape: view(g, shape=x_shape), dtypes=MOVES, view=True)
 def reshape_alias(x: Array, *, shape: Shape) -> Any:
     return np.reshape(x, shape)
 
 
-@op(x=lambda g: g, dtypes=MOVES)
+@op(x=lambda g: g, dtypes=MOVES, view=True)
 def alias(x: Array) -> Any:
     return x[...]
 
@@ -43,54 +43,54 @@ def to_copy(x: Array, *, dtype: dtype) -> Any:
     return x.astype(to_numpy(dtype))
 
 
-@op(x=lambda g, dim0, dim1: transpose(g, dim0=dim0, dim1=dim1), dtypes=MOVES)
+@op(x=lambda g, dim0, dim1: transpose(g, dim0=dim0, dim1=dim1), dtypes=MOVES, view=True)
 def transpose(x: Array, *, dim0: int, dim1: int) -> Any:
     return np.swapaxes(x, dim0, dim1) if np.ndim(x) else x
 
 
-@op(x=lambda g: t(g), dtypes=MOVES)
+@op(x=lambda g: t(g), dtypes=MOVES, view=True)
 def t(x: Array) -> Any:
     return np.transpose(x)
 
 
-@op(x=lambda g, dims: permute(g, dims=inverse(dims)), dtypes=MOVES)
+@op(x=lambda g, dims: permute(g, dims=inverse(dims)), dtypes=MOVES, view=True)
 def permute(x: Array, *, dims: Shape) -> Any:
     return np.transpose(x, dims)
 
 
-@op(x=lambda g: g, dtypes=MOVES)  # the walk sums over what was broadcast
+@op(x=lambda g: g, dtypes=MOVES, view=True)  # the walk sums over what was broadcast
 def expand(x: Array, *, shape: Shape) -> Any:
     return np.broadcast_to(x, shape)
 
 
-@op(x=lambda g, dim: squeeze_dim(g, dim=dim), dtypes=MOVES)
+@op(x=lambda g, dim: squeeze_dim(g, dim=dim), dtypes=MOVES, view=True)
 def unsqueeze(x: Array, *, dim: int) -> Any:
     return np.expand_dims(x, dim)
 
 
-@op(x=lambda g, x_shape: view(g, shape=x_shape), dtypes=MOVES)
+@op(x=lambda g, x_shape: view(g, shape=x_shape), dtypes=MOVES, view=True)
 def squeeze(x: Array) -> Any:
     return np.squeeze(x)
 
 
-@op(x=lambda g, x_shape, dim: view(g, shape=x_shape), dtypes=MOVES, node="SqueezeBackward1")
+@op(x=lambda g, x_shape, dim: view(g, shape=x_shape), dtypes=MOVES, view=True, node="SqueezeBackward1")
 def squeeze_dim(x: Array, *, dim: int) -> Any:
     return without(x, (dim,))
 
 
-@op(x=lambda g, x_shape, dim: view(g, shape=x_shape), dtypes=MOVES, node="SqueezeBackward2")
+@op(x=lambda g, x_shape, dim: view(g, shape=x_shape), dtypes=MOVES, view=True, node="SqueezeBackward2")
 def squeeze_dims(x: Array, *, dim: Shape) -> Any:
     return without(x, dim)
 
 
-@op(x=lambda g, x_shape, dim: view(g, shape=x_shape), dtypes=MOVES, node="SqueezeBackward4")
+@op(x=lambda g, x_shape, dim: view(g, shape=x_shape), dtypes=MOVES, view=True, node="SqueezeBackward4")
 def squeeze_in_place(x: Array, *, dim: int) -> Any:
-    return np.squeeze(x, dim)
+    return without(x, (dim,))
 
 
 @op(x=lambda g, dims: flip(g, dims=dims), dtypes=MOVES)
 def flip(x: Array, *, dims: Shape) -> Any:
-    return np.flip(x, dims if np.ndim(x) else ())
+    return np.array(np.flip(x, dims if np.ndim(x) else ()))
 
 
 @op(tensors=lambda g, tensors_shapes, dim: parts(g, tensors_shapes, dim), dtypes=MOVES)
@@ -114,6 +114,7 @@ def parts(g: Any, shapes: tuple[Shape, ...], dim: int) -> list[Any]:
         g, shape=x_shape, dim=dim, start=start, end=end, step=step
     ),
     dtypes=MOVES,
+    view=True,
 )
 def slice_(x: Array, *, dim: int, start: int, end: int, step: int) -> Any:
     return np.asarray(x)[(slice(None),) * dim + (slice(start, end, step),)]

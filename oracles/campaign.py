@@ -21,12 +21,14 @@ import msgspec
 
 import refgrad
 from oracles.blame import Accusation, Kind, finding_id, first_order
+from oracles.conventions import conventions
 from oracles.findings import finding
 from oracles.generation.drawing import STEERED
 from oracles.generation.faces import faces_of_op
 from oracles.judge import PATIENCE, Bench
 from oracles.known import Listed
 from oracles.plan import CannotJudge, Plan, UsageError, has_pytorch, plan_check
+from oracles.program import DType
 from oracles.records import Failure, Finding, Footer, Header, Record
 from oracles.remote import Remote
 from oracles.replaying import Replayed, replay, replay_worst
@@ -243,8 +245,14 @@ def campaign(plan: Plan, stop: threading.Event | None = None) -> Iterator[Record
         tally = _Tally(plan, stop, began, listed)
         yield from _to_the_end(chain(listed.judged(bench, stop.is_set), tally.run(crew)), stop)
         yield from listed.revised(tally.kinds)
+        yield from conventions(bench, plan.ops, _usual(plan.dtypes), stop.is_set)
         yield from trimmed(tally.worst.records(), bench, stop.is_set)
         yield tally.footer()
+
+
+def _usual(dtypes: tuple[DType, ...]) -> DType:
+    """The dtype for what is asked in one alone."""
+    return "float64" if "float64" in dtypes else dtypes[0]
 
 
 def _to_the_end(items: Iterator[Record | Progress], stop: threading.Event) -> Iterator[Record | Progress]:

@@ -3,7 +3,7 @@
 Every page, table and exit code is a function of these records. `FORMAT` grows when a reader of the older form could
 misread the newer one; a reader refuses a stream of a newer format and says so. A reader from before `Known` skips those
 lines with a notice and shows every known fault as a finding: louder than it need be, and nothing false. One from before
-`Accuracy` skips those with a notice too, and has no table of worst errors.
+`Accuracy` or `Convention` skips those with a notice too, and has no table of them.
 """
 
 from __future__ import annotations
@@ -216,6 +216,25 @@ class Accuracy(msgspec.Struct, frozen=True, tag_field="record", tag="accuracy", 
     ulps: Farthest | None = None
 
 
+class Convention(msgspec.Struct, frozen=True, tag_field="record", tag="convention", omit_defaults=True):
+    """What a subject chooses where there is no one derivative: at a kink, a tie, or the end of a domain.
+
+    `at` is the point in words, and `case` shows it. `got` are the gradients of all inputs, one after the other, as
+    decimal text, and `name` what that choice is called; `expected` and `mark` are the same of PyTorch's choice.
+    `outcome` is the `exact` oracle's: anything but "differs" is no fault.
+    """
+
+    op: str
+    at: str
+    case: Case
+    name: str
+    got: tuple[str, ...]
+    mark: str
+    expected: tuple[str, ...]
+    outcome: Outcome
+    reason: str = ""
+
+
 class Failure(msgspec.Struct, frozen=True, tag_field="record", tag="failure"):
     """Something that kept a part of the run from being judged: where, and what to do."""
 
@@ -240,4 +259,4 @@ class Footer(msgspec.Struct, frozen=True, tag_field="record", tag="footer"):
     left_out: int = 0
 
 
-Record = Header | Judged | Known | Finding | Accuracy | Failure | Footer
+Record = Header | Judged | Known | Finding | Convention | Accuracy | Failure | Footer

@@ -11,7 +11,18 @@ from typing import Self
 
 import msgspec
 
-from oracles.records import FORMAT, Accuracy, Failure, Finding, Footer, Header, Judged, Known, Record
+from oracles.records import (
+    FORMAT,
+    Accuracy,
+    Convention,
+    Failure,
+    Finding,
+    Footer,
+    Header,
+    Judged,
+    Known,
+    Record,
+)
 from reports.text import line, number
 
 RUN_FILE = "run.jsonl"
@@ -91,6 +102,7 @@ class Run:
     problems: tuple[str, ...] = ()
     known: tuple[Known, ...] = ()
     accuracy: tuple[Accuracy, ...] = ()
+    conventions: tuple[Convention, ...] = ()
 
 
 def read_run(path: Path) -> Run:
@@ -185,6 +197,7 @@ def _assembled(records: list[Record], skipped: list[str]) -> Run:
         problems=tuple(problems),
         known=tuple(known.values()),
         accuracy=tuple(r for r in records if isinstance(r, Accuracy)),
+        conventions=tuple(r for r in records if isinstance(r, Convention)),
     )
 
 

@@ -23,7 +23,8 @@ from pathlib import Path
 
 import msgspec
 
-from oracles.campaign import bench_of, units
+from oracles.campaign import units
+from oracles.crew import bench_of
 from oracles.judge import Bench
 from oracles.plan import plan_check
 from oracles.records import Accuracy, Farthest

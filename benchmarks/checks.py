@@ -35,8 +35,9 @@ from hypothesis import Phase
 
 from oracles.arrays import Array
 from oracles.budget.rounded import MOST_STEPS
-from oracles.campaign import bench_of, units
+from oracles.campaign import units
 from oracles.comparison import compare
+from oracles.crew import bench_of
 from oracles.generation.programs import pairs
 from oracles.judge import judge_exactly
 from oracles.plan import plan_check

@@ -3,37 +3,31 @@
 from __future__ import annotations
 
 import datetime
-import gc
-import signal
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from itertools import chain, islice
-from multiprocessing import get_context
-from typing import Any
+from itertools import chain
 
 import msgspec
 
 import refgrad
-from oracles.blame import Accusation, Kind, finding_id, first_order
-from oracles.findings import finding
+from oracles.blame import Kind, finding_id, first_order
+from oracles.conventions import conventions
+from oracles.crew import Inline, Pool, bench_of, replay_command
 from oracles.generation.drawing import STEERED
 from oracles.generation.faces import faces_of_op
 from oracles.judge import PATIENCE, Bench
 from oracles.known import Listed
-from oracles.plan import CannotJudge, Plan, UsageError, has_pytorch, plan_check
-from oracles.records import Failure, Finding, Footer, Header, Record
-from oracles.remote import Remote
+from oracles.plan import CannotJudge, Plan, UsageError, plan_check
+from oracles.program import DType
+from oracles.records import Failure, Footer, Header, Record
 from oracles.replaying import Replayed, replay, replay_worst
-from oracles.search import Searched, Unit, search, shrink
+from oracles.search import Searched, Unit
 from oracles.semantics import Semantics, Step
 from oracles.steering import FEWEST
-from oracles.subjects.protocol import SubjectError
 from oracles.worst import WorstErrors, trimmed
 
 __all__ = [
@@ -57,8 +51,6 @@ equal numbers of cases: an error that only numbers near 0.03 show is found in 3 
 PyTorch the worst error found is higher in 13 of 72 rows and lower in 18. So a climb takes nothing from the faces."""
 STEERED_ROUND = 10
 """One round of so many climbs, in a search that ends with the time."""
-AHEAD = 3
-"""Units submitted for each worker before their results are asked for."""
 TIMED_EXAMPLES = 8
 """Programs drawn of each op in one round of a search that ends with the time."""
 COMPOSED_UNIT = 25
@@ -122,103 +114,6 @@ def _seed(plan: Plan, round_: int, number: int) -> int:
     return plan.seed + 1_000_003 * round_ + 7919 * number
 
 
-@contextmanager
-def bench_of(plan: Plan) -> Iterator[Bench]:
-    """The subject's worker and PyTorch's, started.
-
-    Raises:
-        CannotJudge: the subject cannot be started.
-    """
-    with ExitStack() as stack:
-        try:
-            subject = stack.enter_context(Remote(plan.where, ops=plan.ops))
-        except SubjectError as error:
-            raise CannotJudge(str(error)) from error
-        peer = None
-        if plan.where != "torch" and has_pytorch():
-            peer = stack.enter_context(Remote("torch"))
-        yield Bench(subject, peer)
-
-
-class _Inline:
-    """One worker in this process; it notices a request to stop between two cases."""
-
-    def __init__(self, plan: Plan, bench: Bench, stop: threading.Event) -> None:
-        self.plan, self.bench, self.stop = plan, bench, stop
-        self.known: set[str] = set()
-
-    def searched(self, pieces: list[Unit]) -> Iterator[tuple[Unit, Searched]]:
-        for unit in pieces:
-            if self.stop.is_set():
-                return
-            result = search(unit, self.plan.subject, self.bench, self.known, self.stop.is_set)
-            if result.interrupted:
-                self.stop.set()
-            yield unit, result
-
-    def found(self, unit: Unit, accusation: Accusation, seen: int, small: bool) -> Finding:
-        return _find(self.plan, self.bench, unit, accusation, seen, small)
-
-
-def _find(plan: Plan, bench: Bench, unit: Unit, first: Accusation, seen: int, small: bool) -> Finding:
-    best, finished = shrink(unit, first, bench) if small else (first, False)
-    return finding(bench, best, plan.subject, _replay_command(plan), finished, seen)
-
-
-def _replay_command(plan: Plan) -> str:
-    file = "" if plan.subject_file is None else f" --subject-file {plan.subject_file}"
-    return "refgrad replay {id}" + file
-
-
-_worker: dict[str, Any] = {}
-
-
-def _start_worker(plan: Plan) -> None:
-    """Run once in each process of the pool: Ctrl-C is the parent's business, and the bench is this process's own."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.freeze()  # what has been imported lives as long as the process
-    stack = ExitStack()
-    _worker.update(plan=plan, bench=stack.enter_context(bench_of(plan)), known=set(), stack=stack)
-
-
-def _search_in_worker(unit: Unit) -> Searched:
-    return search(unit, _worker["plan"].subject, _worker["bench"], _worker["known"], lambda: False)
-
-
-def _find_in_worker(unit: Unit, accusation: Accusation, seen: int, small: bool) -> Finding:
-    return _find(_worker["plan"], _worker["bench"], unit, accusation, seen, small)
-
-
-class _Pool:
-    """Several processes, each with a bench of its own; results come in the order of the units."""
-
-    def __init__(self, plan: Plan, stop: threading.Event) -> None:
-        self.stop = stop
-        self.workers = plan.jobs
-        self.executor = ProcessPoolExecutor(plan.jobs, get_context("spawn"), _start_worker, (plan,))
-        for _ in range(plan.jobs):
-            self.executor.submit(gc.collect)  # they start now, while known failures are judged here
-
-    def searched(self, pieces: list[Unit]) -> Iterator[tuple[Unit, Searched]]:
-        """Results in the order of the pieces. Few are submitted ahead, so that a finding need not wait for all."""
-        rest = iter(pieces)
-        ahead = deque((unit, self._submit(unit)) for unit in islice(rest, AHEAD * self.workers))
-        try:
-            while ahead and not self.stop.is_set():
-                unit, future = ahead.popleft()
-                yield unit, future.result()
-                ahead.extend((unit, self._submit(unit)) for unit in islice(rest, 1))
-        finally:
-            for _, future in ahead:
-                future.cancel()
-
-    def _submit(self, unit: Unit) -> Future[Searched]:
-        return self.executor.submit(_search_in_worker, unit)
-
-    def found(self, unit: Unit, accusation: Accusation, seen: int, small: bool) -> Finding:
-        return self.executor.submit(_find_in_worker, unit, accusation, seen, small).result()
-
-
 def campaign(plan: Plan, stop: threading.Event | None = None) -> Iterator[Record | Progress]:
     """Judge a subject: a header, a record for each case, a finding for each distinct fault, worst errors, a footer.
 
@@ -237,19 +132,25 @@ def campaign(plan: Plan, stop: threading.Event | None = None) -> Iterator[Record
         yield _header(plan, bench)
         asked = plan.ops
         plan = replace(plan, ops=tuple(op for op in plan.ops if op not in bench.subject.ready.unsupported))
-        crew: _Inline | _Pool = _Inline(plan, bench, stop)
+        crew: Inline | Pool = Inline(plan, bench, stop)
         if plan.jobs > 1:
-            crew = _Pool(plan, stop)
+            crew = Pool(plan, stop)
             stack.callback(crew.executor.shutdown, wait=True, cancel_futures=True)
         gradients = plan.only != "semantics"
-        listed = Listed(plan.known if gradients else (), asked, plan.subject, _replay_command(plan))
+        listed = Listed(plan.known if gradients else (), asked, plan.subject, replay_command(plan))
         tally = _Tally(plan, stop, began, listed)
         parts = [tally.tape(bench)] if plan.only != "gradients" else []
         parts += [listed.judged(bench, stop.is_set), tally.run(crew)] if gradients else []
         yield from _to_the_end(chain.from_iterable(parts), stop)
         yield from listed.revised(tally.kinds)
+        yield from conventions(bench, plan.ops, _usual(plan.dtypes), stop.is_set)
         yield from trimmed(tally.worst.records(), bench, stop.is_set)
         yield tally.footer()
+
+
+def _usual(dtypes: tuple[DType, ...]) -> DType:
+    """The dtype for what is asked in one alone."""
+    return "float64" if "float64" in dtypes else dtypes[0]
 
 
 def _to_the_end(items: Iterator[Record | Progress], stop: threading.Event) -> Iterator[Record | Progress]:
@@ -313,7 +214,7 @@ class _Tally:
             else:
                 yield item
 
-    def run(self, crew: _Inline | _Pool) -> Iterator[Record | Progress]:
+    def run(self, crew: Inline | Pool) -> Iterator[Record | Progress]:
         round_ = 0
         while not self.stop.is_set():
             pieces = units(self.plan, round_)
@@ -357,7 +258,7 @@ class _Tally:
                 op, f"the subject hung or died on {PATIENCE} of its cases; the rest of them were left out"
             )
 
-    def _new(self, crew: _Inline | _Pool, unit: Unit, result: Searched) -> Iterator[Record]:
+    def _new(self, crew: Inline | Pool, unit: Unit, result: Searched) -> Iterator[Record]:
         for kind, accusation in result.accused.items():
             if kind in self.kinds | self.listed.settled:
                 continue

@@ -3,7 +3,7 @@
 Every page, table and exit code is a function of these records. `FORMAT` grows when a reader of the older form could
 misread the newer one; a reader refuses a stream of a newer format and says so. A reader from before `Known` skips those
 lines with a notice and shows every known fault as a finding: louder than it need be, and nothing false. One from before
-`Accuracy` or `ClauseOutcome` skips those with a notice too, and has no table of worst errors, or no chapter of clauses.
+`Accuracy`, `Convention` or `ClauseOutcome` skips those with a notice too, and has no table or chapter of them.
 """
 
 from __future__ import annotations
@@ -288,6 +288,25 @@ class HistoryFinding(msgspec.Struct, frozen=True, tag_field="record", tag="histo
     design: bool = False
 
 
+class Convention(msgspec.Struct, frozen=True, tag_field="record", tag="convention", omit_defaults=True):
+    """What a subject chooses where there is no one derivative: at a kink, a tie, or the end of a domain.
+
+    `at` is the point in words, and `case` shows it. `got` are the gradients of all inputs, one after the other, as
+    decimal text, and `name` what that choice is called; `expected` and `mark` are the same of PyTorch's choice.
+    `outcome` is the `exact` oracle's: anything but "differs" is no fault.
+    """
+
+    op: str
+    at: str
+    case: Case
+    name: str
+    got: tuple[str, ...]
+    mark: str
+    expected: tuple[str, ...]
+    outcome: Outcome
+    reason: str = ""
+
+
 class Failure(msgspec.Struct, frozen=True, tag_field="record", tag="failure"):
     """Something that kept a part of the run from being judged: where, and what to do."""
 
@@ -316,4 +335,15 @@ class Footer(msgspec.Struct, frozen=True, tag_field="record", tag="footer"):
     steps: int = 0
 
 
-Record = Header | Judged | Known | Finding | Accuracy | ClauseOutcome | HistoryFinding | Failure | Footer
+Record = (
+    Header
+    | Judged
+    | Known
+    | Finding
+    | Convention
+    | Accuracy
+    | ClauseOutcome
+    | HistoryFinding
+    | Failure
+    | Footer
+)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
-from oracles.blame import Accusation, Kind, accuse, finding_id
+from oracles.blame import Accusation, Kind, accuse, error, finding_id, told_at_once
 from oracles.generation.drawing import STEERED
 from oracles.generation.faces import faces_of_pair
 from oracles.generation.programs import Sample, alone, cases, composed, pairs
@@ -22,7 +22,7 @@ from oracles.judge import Bench, Judgement
 from oracles.program import Case, DType
 from oracles.records import Judged
 from oracles.steering import Climb
-from oracles.trim import single_elements
+from oracles.trim import single_elements, without_a_first_step
 from oracles.truth import Enclosed, Truths, Unknown
 from oracles.worst import WorstErrors
 
@@ -32,7 +32,9 @@ fewer programs."""
 SHRINKING_SECONDS = 20.0
 SIMPLER_EXAMPLES = 150
 ACCUSATIONS = 12
-"""Accusations of one unit that are traced to an op; more of the same are the same."""
+"""Accusations of one kind in one unit that are traced by judging steps alone; more of the same are the same."""
+MOST_ACCUSATIONS = 10 * ACCUSATIONS
+"""Accusations of all kinds in one unit that are so traced: each costs a few cases."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class Unit:
 class Searched:
     """What a unit found: a record for each case, and the first accusation of each kind with its count.
 
+    `traced` counts the accusations that took more than the case to trace to an op.
     `given_up` are ops whose cases were left out because too many before them hung or killed the subject.
     `interrupted` says that a KeyboardInterrupt ended it early.
     """
@@ -81,6 +84,7 @@ class Searched:
     judged: list[Judged] = field(default_factory=list)
     accused: dict[Kind, Accusation] = field(default_factory=dict)
     seen: dict[Kind, int] = field(default_factory=dict)
+    traced: int = 0
     worst: WorstErrors = field(default_factory=WorstErrors)
     given_up: set[str] = field(default_factory=set)
     interrupted: bool = False
@@ -93,7 +97,6 @@ class _Found(Exception):
 def search(unit: Unit, subject: str, bench: Bench, known: set[str], stopped: Callable[[], bool]) -> Searched:
     """Draw and judge `subject`; `known` holds the ids of cases already judged in this campaign, and grows."""
     result = Searched()
-    traced = 0
 
     def look(sample: Sample) -> None:
         climb = Climb()
@@ -112,7 +115,6 @@ def search(unit: Unit, subject: str, bench: Bench, known: set[str], stopped: Cal
     def look_at(
         case: Case, truth: Callable[[Case], Enclosed | Unknown], faces: tuple[str, ...]
     ) -> Judgement | None:
-        nonlocal traced
         name, lost = case.id, bench.given_up(case)
         if name in known and (lost or not unit.steered):
             return None
@@ -126,8 +128,7 @@ def search(unit: Unit, subject: str, bench: Bench, known: set[str], stopped: Cal
             return None
         judgement = bench.judge(case, truth=truth)
         finding = ""
-        if judgement.fault and traced < ACCUSATIONS:
-            traced += 1
+        if judgement.fault and not _explained(judgement, result):
             accusation = accuse(bench, judgement)
             _note(result, accusation)
             finding = finding_id(subject, accusation.kind)
@@ -142,9 +143,25 @@ def search(unit: Unit, subject: str, bench: Bench, known: set[str], stopped: Cal
     return result
 
 
+def _explained(judgement: Judgement, result: Searched) -> bool:
+    """Whether to leave a fault untraced: tracing has a price, and its ops have been accused of the like often enough.
+
+    Faults of the walk explain nothing: any program may have one.
+    """
+    case = judgement.case
+    if told_at_once(case):
+        return False
+    ops = {s.op for s in case.program.steps}
+    often = [
+        kind for kind, seen in result.seen.items() if seen >= ACCUSATIONS and kind.error == error(judgement)
+    ]
+    return result.traced >= MOST_ACCUSATIONS or any(kind.blame in ops for kind in often)
+
+
 def _note(result: Searched, accusation: Accusation) -> None:
     result.accused.setdefault(accusation.kind, accusation)
     result.seen[accusation.kind] = result.seen.get(accusation.kind, 0) + 1
+    result.traced += not told_at_once(accusation.case)
 
 
 def _record(case: Case, name: str, judgement: Judgement, faces: tuple[str, ...], finding: str) -> Judged:
@@ -170,11 +187,24 @@ def shrink(unit: Unit, first: Accusation, bench: Bench) -> tuple[Accusation, boo
         plainer, done = _shrunk(plain, best, bench, 1)
         if plainer is not best and size(plainer.case) < size(best.case):
             best, finished = plainer, done
+    best = _without_needless_steps(best, bench)
     for smaller in single_elements(best.case):
         accusation = _same(smaller, first.kind, bench)
         if accusation is not None:
             return accusation, finished
     return best, finished
+
+
+def _without_needless_steps(best: Accusation, bench: Bench) -> Accusation:
+    """The same accusation with the blamed step alone, or else without first steps that it does not need."""
+    if best.alone is not None and (accusation := _same(best.alone, best.kind, bench)) is not None:
+        return accusation
+    while True:
+        shorter = (_same(case, best.kind, bench) for case in without_a_first_step(best.case))
+        found = next((accusation for accusation in shorter if accusation is not None), None)
+        if found is None:
+            return best
+        best = found
 
 
 def _same(case: Case, kind: Kind, bench: Bench) -> Accusation | None:

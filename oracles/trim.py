@@ -1,6 +1,7 @@
-"""Shrinking what Hypothesis cannot: an elementwise program needs one element of each input to show its fault.
+"""Shrinking what Hypothesis cannot: single elements of an elementwise program, and steps at the front of a chain.
 
-Large arrays are drawn from a seed, so Hypothesis cannot take single elements out of them.
+Large arrays are drawn from a seed, so Hypothesis cannot take single elements out of them. It can draw fewer steps, but
+the first ones make the values that the others read.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import numpy as np
 
 import refgrad
 from oracles.arrays import Array
-from oracles.program import Case, Program
+from oracles.generation.drawing import renumbered
+from oracles.program import Case, Input, Program
+from oracles.reaching import Reaching, finite
 
 
 def single_elements(case: Case) -> Iterator[Case]:
@@ -50,3 +53,59 @@ def single_elements(case: Case) -> Iterator[Case]:
             case.order,
             tuple(at(w, place) for w in weights if w is not None),
         )
+
+
+def without_a_first_step(case: Case) -> Iterator[Case]:
+    """The case without one of the steps that read inputs alone, where other steps are left, for each such step.
+
+    What the step made becomes an input: its true value, rounded to the dtype, with the direction that reaches it at
+    second order. Inputs that nothing reads any more go, and so does an output that would be an input.
+    """
+    program = case.program
+    first = [n for n, s in enumerate(program.steps) if all(r < len(program.inputs) for r in s.refs())]
+    if len(program.steps) < 2:
+        return
+    reaching = Reaching(case)
+    for number in first:
+        made = program.first_output(number)
+        gone = range(made, made + program.steps[number].outputs)
+        if any(n not in gone for n in program.outputs):
+            shorter = _begun_later(reaching, number, gone)
+            if shorter is not None:
+                yield shorter
+
+
+def _begun_later(reaching: Reaching, number: int, gone: range) -> Case | None:
+    """The case with a step's results as inputs; None where one of them is no number."""
+    case, program = reaching.case, reaching.case.program
+    steps = [s for n, s in enumerate(program.steps) if n != number]
+    outputs = [(n, c) for n, c in zip(program.outputs, case.cotangents, strict=True) if n not in gone]
+    read = {r for s in steps for r in s.refs()} | {n for n, _ in outputs}
+    inputs = [n for n in (*range(len(program.inputs)), *gone) if n in read]
+    results = [n for n in range(len(program.inputs), len(program.names)) if n not in gone]
+    place = {n: k for k, n in enumerate((*inputs, *results))}
+    names = iter(f"x{n}" for n in range(len(program.names)) if f"x{n}" not in program.names)
+    specs = tuple(
+        Input(next(names), reaching.value(n).shape, reaching.dtype(n), reaching.floating(n))
+        if n in gone
+        else program.inputs[n]
+        for n in inputs
+    )
+    values = [reaching.value(n) for n in inputs]
+    differentiated = [n for n, spec in zip(inputs, specs, strict=True) if spec.requires_grad]
+    seconds = [reaching.direction(n) for n in differentiated] if case.order == 2 else []
+    if not (finite(values) and finite(seconds) and differentiated):
+        return None
+    return Case(
+        Program(
+            specs,
+            tuple(renumbered(s, place) for s in steps),
+            tuple(place[n] for n, _ in outputs),
+            program.dialect,
+        ),
+        tuple(map(Array.of, values)),
+        tuple(c for _, c in outputs),
+        case.dtype,
+        case.order,
+        tuple(map(Array.of, seconds)),
+    )

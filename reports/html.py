@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from oracles.records import Finding, Header, Known
 from reports import accuracy, evidence
+from reports.choices import choices
 from reports.numbers import short
 from reports.plot import Drawing, drawing
 from reports.summary import Summary, row_of
@@ -56,6 +57,7 @@ def render(summary: Summary) -> str:
             known=[e for e in exhibits if e.finding.known],
             found=found,
             again=again(run.header),
+            choices=choices(run.conventions),
             errors=accuracy.lines(run.accuracy),
             errors_shown=accuracy.SHOWN,
             replayed=accuracy.command(run.header),

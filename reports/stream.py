@@ -15,6 +15,7 @@ from oracles.records import (
     FORMAT,
     Accuracy,
     ClauseOutcome,
+    Convention,
     Failure,
     Finding,
     Footer,
@@ -105,6 +106,7 @@ class Run:
     accuracy: tuple[Accuracy, ...] = ()
     clauses: tuple[ClauseOutcome, ...] = ()
     histories: tuple[HistoryFinding, ...] = ()
+    conventions: tuple[Convention, ...] = ()
 
 
 def read_run(path: Path) -> Run:
@@ -201,6 +203,7 @@ def _assembled(records: list[Record], skipped: list[str]) -> Run:
         accuracy=tuple(r for r in records if isinstance(r, Accuracy)),
         histories=tuple({r.id: r for r in records if isinstance(r, HistoryFinding)}.values()),
         clauses=tuple({r.id: r for r in records if isinstance(r, ClauseOutcome)}.values()),
+        conventions=tuple(r for r in records if isinstance(r, Convention)),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from flint import arb
 
+from oracles.budget import polynomial_erf
 from oracles.budget.determinants import det
 from oracles.budget.norms import norm
 from oracles.budget.rounded import NOT_FINITE, Rounded, Rounding
@@ -87,15 +88,17 @@ def _pull_softmax(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) 
 def cumprod(arena: Rounding, x: Objects, *, dim: int) -> list[Objects]:
     """Running products; back: the reversed running sum of g*y, over x, up to the first x that is 0.
 
-    From there on, by definition: the sum of g times the product of the others.
+    From there on, and in a variant wherever the array has a 0, by definition: the sum of g times the product of the
+    others. PyTorch does so where the gradient is itself recorded, and the engine always.
     """
-    return [_along(x, dim, lambda run: _running(arena, run))]
+    defined = bool(arena.variant) and any(node.ball == 0 for node in x.flat)
+    return [_along(x, dim, lambda run: _running(arena, run, _pull_defined if defined else _pull_cumprod))]
 
 
-def _running(arena: Rounding, run: Run) -> list[Rounded]:
+def _running(arena: Rounding, run: Run, pull: Callable[..., Any] | None = None) -> list[Rounded]:
     with arena.silent():
         (values,) = running_products(arena, objects(run, (len(run),)), dim=0)
-    return arena.attach(list(values), tuple(run), _pull_cumprod)
+    return arena.attach(list(values), tuple(run), pull or _pull_cumprod)
 
 
 def _pull_cumprod(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> list[Rounded | None]:
@@ -107,15 +110,19 @@ def _pull_cumprod(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) 
     return [*pulled, *(_by_definition(gs, xs, k) for k in range(smooth, len(xs)))]
 
 
+def _pull_defined(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> list[Rounded | None]:
+    return [_by_definition(gs, xs, k) for k in range(len(xs))]
+
+
 def _by_definition(gs: Cotangents, xs: Sequence[Rounded], k: int) -> Rounded | None:
-    """The sum over j >= k of gs[j] times the product of the xs up to j without xs[k]."""
-    arena, terms = xs[k].arena, []
-    others = product(arena, xs[:k])
-    for j in range(k, len(xs)):
-        others = others if j == k else others * xs[j]
-        g = gs[j]
-        if g is not None:
-            terms.append(g * others)
+    """The sum over j >= k of gs[j] times the product of the xs up to j without xs[k].
+
+    What comes before is one product and what comes after are running ones, which pull back as those do.
+    """
+    arena = xs[k].arena
+    before = _product(arena, xs[:k])
+    others = [before, *(before * after for after in _running(arena, xs[k + 1 :]))]
+    terms = [g * other for g, other in zip(gs[k:], others, strict=True) if g is not None]
     return arena.add(terms) if terms else None
 
 
@@ -165,16 +172,14 @@ def silu(arena: Rounding, x: Objects) -> list[Objects]:
     return [objects(map(one, x.flat), x.shape)]
 
 
-COARSE_ERF = 3 * 2.0**-24
-"""Abramowitz and Stegun 7.1.26, which PyTorch's vectorised gelu uses at float32 and below, errs by 1.5e-7 at most."""
-
-
 def gelu(arena: Rounding, x: Objects, *, approximate: str = "none") -> list[Objects]:
-    """x * (1 + erf(x/sqrt(2)))/2, where erf may be good to an absolute error only; back: the chain rule."""
+    """x * (1 + erf(x/sqrt(2)))/2, where erf may be a polynomial's, at float32 and below; back: the chain rule."""
 
     def one(x: Rounded) -> Rounded:
-        e = (x * (arb(1) / 2).sqrt()).erf()
-        coarse = arena.make(e.ball + arb(0, min(COARSE_ERF, 3 * arena.u)), 0, (e,), lambda g, y, e: (g,))
+        z = x * (arb(1) / 2).sqrt()
+        e = z.erf()
+        off = arb(0, polynomial_erf.reach(z.ball).upper()) if arena.u >= polynomial_erf.U else 0
+        coarse = arena.make(e.ball + off, 0, (e,), lambda g, y, e: (g,))
         value: Rounded = x * ((1 + coarse) * 0.5)
         return value
 
@@ -260,18 +265,17 @@ def var(
 
 def prod(arena: Rounding, x: Objects, *, dim: int | None = None, keepdim: bool = False) -> list[Objects]:
     """The product; back: g*y/x, or, where an x is 0 and in a variant, g times the product of the others."""
+    return [reduced(x, dim, keepdim, lambda run: _product(arena, run, bool(arena.variant)))]
 
-    def one(run: Run) -> Rounded:
-        if not len(run):
-            return arena.constant(1)
-        with arena.silent():
-            value = product(arena, run)
-        whole = not arena.variant and not any(
-            r.ball == 0 for r in run
-        )  # over what may be 0: no ball, so not told
-        return arena.attach([value], tuple(run), _pull_prod if whole else _pull_others)[0]
 
-    return [reduced(x, dim, keepdim, one)]
+def _product(arena: Rounding, run: Run, others: bool = False) -> Rounded:
+    """The product of a line; `others` says that it pulls back the product of the others although no x is 0."""
+    if not len(run):
+        return arena.constant(1)
+    with arena.silent():
+        value = product(arena, run)
+    others = others or any(r.ball == 0 for r in run)  # over what may be 0: no ball, so not told
+    return arena.attach([value], tuple(run), _pull_others if others else _pull_prod)[0]
 
 
 def _pull_prod(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> list[Rounded | None]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from oracles.campaign import Plan, Progress, campaign, plan_check
-from oracles.records import Accuracy, Failure, Finding, Footer, Header, Judged, Known
+from oracles.records import Accuracy, Convention, Failure, Finding, Footer, Header, Judged, Known
 
 
 @dataclass
@@ -20,6 +20,7 @@ class Ran:
     known: list[Known] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     accuracy: list[Accuracy] = field(default_factory=list)
+    conventions: list[Convention] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     footers: list[Footer] = field(default_factory=list)
     progress: list[Progress] = field(default_factory=list)
@@ -34,7 +35,8 @@ class Ran:
         """Put one record or progress in its place."""
         places = {
             Header: self.headers, Judged: self.judged, Known: self.known, Finding: self.findings,
-            Accuracy: self.accuracy, Failure: self.failures, Footer: self.footers, Progress: self.progress,
+            Accuracy: self.accuracy, Convention: self.conventions,
+            Failure: self.failures, Footer: self.footers, Progress: self.progress,
         }  # fmt: skip
         places[type(item)].append(item)
         self.order.append(type(item).__name__)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from oracles import campaign as campaigns
-from oracles.campaign import bench_of, units
+from oracles.campaign import units
+from oracles.crew import bench_of
 from oracles.generation.drawing import STEERED
 from oracles.generation.values import holds, scaled
 from oracles.judge import Bench

@@ -84,7 +84,9 @@ PLACES: dict[str, Any] = {
 def perform(library: Any, pool: list[Any], step: Step) -> Any:
     """Take one step; a tensor that comes of it joins the pool."""
     kind, mode, *rest = step
-    with {"grad": library.enable_grad, "no_grad": library.no_grad, "inference": library.inference_mode}[mode]():
+    with {"grad": library.enable_grad, "no_grad": library.no_grad, "inference": library.inference_mode}[
+        mode
+    ]():
         if kind in ("unary", "view", "write"):
             name, i = rest
             table = {"unary": UNARY, "view": VIEWS, "write": WRITES}[kind]
@@ -103,7 +105,9 @@ def perform(library: Any, pool: list[Any], step: Step) -> Any:
         else:
             i, j, graph = rest
             root, wanted = pool[i % len(pool)].sum(), pool[j % len(pool)]
-            (found,) = library.autograd.grad(root, wanted, create_graph=graph, retain_graph=True, allow_unused=True)
+            (found,) = library.autograd.grad(
+                root, wanted, create_graph=graph, retain_graph=True, allow_unused=True
+            )
             made = None if found is None else found.clone()  # PyTorch's own may be a view of an inner one
     if made is not None and all(made is not held for held in pool):
         pool.append(made)
@@ -175,12 +179,15 @@ def run(history: list[Step]) -> None:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         for position, step in enumerate(history):
-            expected, got = (told(lambda: shape_of(perform(lib, pool, step))) for lib, pool in ((torch, theirs), (refgrad, ours)))  # noqa: B023
+            expected = told(lambda step=step: shape_of(perform(torch, theirs, step)))
+            got = told(lambda step=step: shape_of(perform(refgrad, ours, step)))
             trail = "\n".join(map(repr, history[: position + 1]))
             assert got == expected, f"{trail}\n torch {expected}\n refgrad {got}"
             for i, (a, b) in enumerate(zip(observed(theirs), observed(ours), strict=True)):
                 assert b == a, f"{trail}\n tensor {i}\n torch {a}\n refgrad {b}"
-            assert same_elements(theirs, ours), f"{trail}\n{theirs}\n{ours}\n{[t.grad for t in theirs]}\n{[t.grad for t in ours]}"
+            assert same_elements(theirs, ours), (
+                f"{trail}\n{theirs}\n{ours}\n{[t.grad for t in theirs]}\n{[t.grad for t in ours]}"
+            )
 
 
 def shape_of(made: Any) -> Any:

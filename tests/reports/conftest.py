@@ -15,6 +15,7 @@ from oracles.program import Case, Input, Program, Ref, Scalar, Slice, Step
 from oracles.records import (
     Accuracy,
     Comparison,
+    Convention,
     Failure,
     Farthest,
     Finding,
@@ -318,6 +319,39 @@ def accuracy() -> Iterator[Accuracy]:
     yield Accuracy(HOSTILE, HOSTILE, 1, 1, farthest(case=odd, **texts), farthest(case=odd, **texts))
 
 
+def conventions() -> Iterator[Convention]:
+    """PyTorch's choice, another allowed one, one that nobody can compare, a fault, and a hostile one."""
+    relu, clamp = (
+        Case(program(op), (array([0.0, 0.0]),), (array(1.0),), "float64") for op in ("relu", "clamp")
+    )
+    yield Convention("relu", "0", relu, "minimum norm", ("0.0",), "minimum norm", ("-0.0",), "agrees")
+    yield Convention(
+        "clamp",
+        "its lower bound",
+        clamp,
+        "minimum norm",
+        ("0.0",),
+        "right derivative",
+        ("1.0",),
+        "convention",
+    )
+    yield Convention(
+        "std",
+        "equal elements",
+        relu,
+        "nan",
+        ("nan", "nan"),
+        "zero",
+        ("0.0", "0.0"),
+        "cannot tell",
+        "no derivative",
+    )
+    yield Convention(
+        "prod", "zeros", relu, "infinity", ("inf",), "zero", ("0.0",), "differs", "infinitely far off"
+    )
+    yield Convention(HOSTILE, HOSTILE, relu, HOSTILE, (HOSTILE,), HOSTILE, (HOSTILE,), "differs", HOSTILE)
+
+
 def cases() -> Iterator[Judged]:
     """Some 900 cases over twelve ops, composed programs and a hostile op, with every outcome among them."""
     draw = random.Random(7)
@@ -368,7 +402,7 @@ def records() -> list[Record]:
         Failure("oracle pytorch", HOSTILE),
     ]
     last = Footer(cases=901, judged=801, findings=6, seconds=74.25)
-    return [header(), *cases(), *findings(), *accuracy(), *failures, last]
+    return [header(), *cases(), *findings(), *conventions(), *accuracy(), *failures, last]
 
 
 def run(*given: Record) -> Run:
@@ -382,6 +416,7 @@ def run(*given: Record) -> Run:
         footer=next((r for r in held if isinstance(r, Footer)), None),
         known=tuple(r for r in held if isinstance(r, Known)),
         accuracy=tuple(r for r in held if isinstance(r, Accuracy)),
+        conventions=tuple(r for r in held if isinstance(r, Convention)),
     )
 
 

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 import refgrad
-from oracles import campaign as campaigns
+from oracles import crew
 from oracles.campaign import CannotJudge, Progress, campaign, replay, units
 from oracles.judge import Bench
 from oracles.records import Finding, Footer, Header, Judged
@@ -28,7 +28,7 @@ UNRELIABLE = Path(__file__).with_name("unreliable.py")
 @pytest.fixture(autouse=True)
 def _without_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
     """No second opinion: it costs seconds and can accuse nobody."""
-    monkeypatch.setattr(campaigns, "has_pytorch", lambda: False)
+    monkeypatch.setattr(crew, "has_pytorch", lambda: False)
 
 
 def mutant_file(folder: Path, *names: str) -> Path:
@@ -43,7 +43,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ran, Path
     """A finished campaign against an engine whose exp and neg are wrong."""
     file = mutant_file(tmp_path_factory.mktemp("broken"), "exp-saved", "neg-sign")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(campaigns, "has_pytorch", lambda: False)
+        patch.setattr(crew, "has_pytorch", lambda: False)
         yield ran(plan("mutant", file, ("exp", "neg"), 24)), file
 
 
@@ -145,7 +145,7 @@ def interrupted_by(monkeypatch: pytest.MonkeyPatch, where: Any, name: str, after
     monkeypatch.setattr(where, name, interrupt)
 
 
-@pytest.mark.parametrize(("where", "name", "after"), [(Bench, "judge", 40), (campaigns, "shrink", 0)])
+@pytest.mark.parametrize(("where", "name", "after"), [(Bench, "judge", 40), (crew, "shrink", 0)])
 def test_an_interrupt_keeps_what_was_found(
     where: Any, name: str, after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,7 +196,7 @@ def test_time_ends_the_search_without_interrupting_it(tmp_path: Path) -> None:
 
 def test_a_subject_that_dies_hangs_and_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     """Death, silence and exceptions become findings, what is lacking is said, and the run goes on to its end."""
-    monkeypatch.setattr(campaigns, "Remote", functools.partial(Remote, timeout=1.0))
+    monkeypatch.setattr(crew, "Remote", functools.partial(Remote, timeout=1.0))
     found = ran(plan("unreliable", UNRELIABLE, ("exp", "log", "neg", "tanh", "add"), 40))
     assert found.kinds >= {("exp", "", "died"), ("log", "", "hung"), ("neg", "", "raises ArithmeticError")}
     assert {k[0] for k in found.kinds} <= {"exp", "log", "neg"}

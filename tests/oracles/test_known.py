@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from oracles import campaign as campaigns
+from oracles import crew
 from oracles.blame import Kind
+from oracles.campaign import campaign
 from oracles.known import KEYS, ListError, packaged, read_known
 from oracles.plan import UsageError
 from oracles.program import decode_case
@@ -28,7 +29,7 @@ LACKING = 'TorchLike("mutant", "refgrad", ops={"exp": "gone"})'
 @pytest.fixture(autouse=True)
 def _without_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
     """No second opinion: it costs seconds and can accuse nobody."""
-    monkeypatch.setattr(campaigns, "has_pytorch", lambda: False)
+    monkeypatch.setattr(crew, "has_pytorch", lambda: False)
 
 
 def subject_file(folder: Path, *names: str, lacking: bool = False) -> Path:
@@ -43,7 +44,7 @@ def subject_file(folder: Path, *names: str, lacking: bool = False) -> Path:
 def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Finding]]:
     """What is found in an engine whose exp and neg are wrong, by op."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(campaigns, "has_pytorch", lambda: False)
+        patch.setattr(crew, "has_pytorch", lambda: False)
         file = subject_file(tmp_path_factory.mktemp("found"), "exp-saved", "neg-sign")
         yield {
             f.blame: f for f in ran(plan("mutant", file, ("exp", "neg"), 24)).findings if f.case.order == 1
@@ -192,9 +193,7 @@ def test_two_jobs_and_an_interrupt(found: dict[str, Finding], tmp_path: Path) ->
     file = subject_file(tmp_path, "exp-saved", "neg-sign")
     both = ran(plan("mutant", file, ("exp", "neg"), 1, jobs=2, known_file=listed(tmp_path, *entries)))
     assert [known.status for known in both.known] == ["fails as listed"] * 2
-    items: Any = campaigns.campaign(
-        plan("mutant", file, ("exp", "neg"), 1, known_file=tmp_path / "known.toml")
-    )
+    items: Any = campaign(plan("mutant", file, ("exp", "neg"), 1, known_file=tmp_path / "known.toml"))
     cut = Ran()
     for item in items:
         cut.take(item)

@@ -15,6 +15,7 @@ import argparse
 import json
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
@@ -83,7 +84,7 @@ class Row:
             return EQUIVALENT, proof, cases
         if any(c.conventions for c in found):
             count = sum(c.conventions for c in found)
-            return CONVENTION, f"{count} verdicts: another slope than the contract's at a kink", cases
+            return CONVENTION, f"{count} verdicts: another slope than the right rule's at a kink", cases
         return SURVIVED, reason_of(found), cases
 
     def beside(self, rule: WrongRule) -> dict[str, bool]:
@@ -93,13 +94,14 @@ class Row:
 
 
 def reason_of(found: Sequence[Caught]) -> str:
-    """What is known of a survivor: how near it came to being accused."""
+    """What is known of a survivor: how its answers differ from the right ones."""
+    others, cases = sum(c.others for c in found), sum(c.after for c in found)
+    if not others:
+        return f"every answer to {cases} cases is the right rule's to the last bit"
     largest = max(c.largest for c in found)
-    return (
-        "every answer is the right one to the last bit"
-        if largest == 0
-        else f"at most {largest:.3g} budgets off"
-    )
+    said = f"another answer than the right rule's to {others} of {cases} cases, {largest:.3g} budgets off at most"
+    untold = Counter(reason for c in found for reason in c.untold)
+    return said + "".join(f"; {count} cannot be told: {reason}" for reason, count in untold.items())
 
 
 def judged_row(name: str, asked: Asked) -> list[Outcome]:

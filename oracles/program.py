@@ -88,13 +88,18 @@ Setting = bool | int | float | str | None | tuple[int, ...]
 
 
 class Input(msgspec.Struct, frozen=True):
-    """One input of a program; `shape` in elements, `requires_grad` False for indices and masks."""
+    """One input of a program; `shape` in elements, `requires_grad` False for indices, masks and constants."""
 
     name: str
     shape: tuple[int, ...]
     dtype: DType
     requires_grad: bool = True
     layout: Layout = "contiguous"
+
+    @property
+    def floating(self) -> bool:
+        """Whether its elements are floats, differentiated or not."""
+        return self.dtype not in ("int64", "bool")
 
 
 class Step(msgspec.Struct, frozen=True):

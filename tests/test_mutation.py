@@ -149,8 +149,50 @@ def test_nothing_wrong_is_proved(mutation: ModuleType) -> None:
     """No wrong rule that a check has caught is called equivalent: signs, factors, and the wrong side at a kink."""
     for op in ("sin", "relu", "clamp", "abs", "div", "sigmoid"):
         for rule in rules(mutation, op):
-            if rule.change.kind in ("sign", "factor 2", "> made strict", "dropped term", "branches swapped"):
+            told = rule.change.kind in (
+                "sign",
+                "factor 2",
+                "> made strict",
+                "dropped term",
+                "branches swapped",
+            )
+            if told and rule.op not in ("div_trunc", "div_floor"):  # of which any multiple is the same: 0
                 assert mutation.equivalent(rule) == "", rule.words
+
+
+def test_what_is_done_to_zeros_is_proved_to_do_nothing(mutation: ModuleType) -> None:
+    """A rule that answers zeros stays as it is times -1, turned over or rounded, and not with a slope."""
+    flat = [r for r in rules(mutation, "div") if r.op == "div_floor"]
+    done = {r.change.kind: bool(mutation.equivalent(r)) for r in flat}
+    assert done == {kind: kind != "dropped zeros_like" for kind in done}
+    assert {"sign", "wrong dtype", "dropped zeros_like"} <= set(done)
+
+
+def test_comparisons_are_told_by_the_order_of_the_inputs(mutation: ModuleType) -> None:
+    """Between tensors: whether x is at most the larger bound is whether it is at most the result; a tie is not."""
+    proved = {
+        (r.argument, r.change.before, r.change.after): bool(mutation.equivalent(r))
+        for r in rules(mutation, "clamp")
+        if r.op == "clamp_tensor" and r.change.kind.startswith(("swapped operand", "<", ">"))
+    }
+    assert proved["x", "max", "y"]
+    assert proved["min", "min", "y"]
+    assert not proved["x", "min", "y"]
+    assert not proved["max", "x > max", "x >= max"]
+    assert not proved["min", "x < min", "x <= min"]
+
+
+def test_a_survivor_is_set_beside_the_right_rule(mutation: ModuleType) -> None:
+    """What is the right rule gives its every answer, and follows no convention where the right rule follows another."""
+    check = mutation.Check("clamp", 1, 40)
+    found = check.of(SimpleNamespace(installed=nullcontext))
+    assert (found.fault, found.conventions, found.others) == ("", 0, 0)
+    assert found.after > 100
+    strict = next(
+        r for r in rules(mutation, "clamp") if r.change.before == "x >= low" and "strict" in r.change.kind
+    )
+    other = check.of(strict)
+    assert (other.fault, other.conventions > 0, other.others >= other.conventions) == ("", True, True)
 
 
 def test_a_division_by_zero_is_not_proved_away(mutation: ModuleType) -> None:

@@ -6,14 +6,12 @@ alone. So all the wrong rules of an op meet the cases that a run from this seed 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-import oracles.judge
 from oracles.answers import Answer, Errored, Failed, Ready, Unsupported, Values
 from oracles.campaign import units
 from oracles.judge import Bench, Judgement
@@ -59,17 +57,21 @@ def asked(question: Any) -> Any:
         return Errored(type(error).__name__, str(error))
 
 
+Truth = Callable[[Case], Enclosed | Unknown]
+
+
 class Collecting:
-    """A bench that judges nothing, and keeps what it is given."""
+    """A bench that judges nothing, and keeps what it is given, with what knows its truth."""
 
     def __init__(self) -> None:
-        self.cases: list[Case] = []
+        self.cases: list[tuple[Case, Truth]] = []
 
     def given_up(self, case: Case) -> str:
         return ""
 
-    def judge(self, case: Case, truth: object = None) -> Judgement:
-        self.cases.append(case)
+    def judge(self, case: Case, witnesses: bool = True, truth: Truth = enclose) -> Judgement:
+        if witnesses:  # without, a climb comes by where another unit has been
+            self.cases.append((case, truth))
         return Judgement(case, Unsupported("collected"), Unknown("collected"), ())
 
 
@@ -81,8 +83,13 @@ class Caught:
     after: int
     largest: float
     """The largest error in budgets on any case before."""
-    conventions: int
-    """On how many cases the verdict was that it follows another convention than the contract's."""
+    conventions: int = 0
+    """Of a survivor: on how many cases it follows another convention than the contract's where the right rule does not,
+    or does not where the right rule does."""
+    others: int = 0
+    """Of a survivor: on how many cases its answer is another than the right rule's."""
+    untold: tuple[str, ...] = ()
+    """Of those, for each about which the truth cannot tell: why."""
 
 
 class Check:
@@ -94,7 +101,9 @@ class Check:
         self.seen: set[str] = set()
         self.drawn: list[list[Case]] = []
         self.bench = Bench(Here(), None)  # type: ignore[arg-type]
+        self.asked: dict[int, Truth] = {}
         self.truths: dict[int, Enclosed | Unknown] = {}
+        self.right: list[Judgement] = []
 
     def cases(self) -> Iterator[list[Case]]:
         """The cases by unit, in the order in which they are judged."""
@@ -106,37 +115,57 @@ class Check:
     def draw(self, unit: Unit) -> list[Case]:
         bench = Collecting()
         search(unit, "refgrad", bench, self.seen, lambda: False)  # type: ignore[arg-type]
-        return bench.cases
+        self.asked.update((id(case), truth) for case, truth in bench.cases)
+        return [case for case, _ in bench.cases]
 
     def truth(self, case: Case) -> Enclosed | Unknown:
-        """The truth of a case that was drawn here; the case itself is kept, so its id is its own."""
+        """The truth of a case that was drawn here; the case itself is kept, so its id is its own.
+
+        What knows it serves both orders of a case from one evaluation, and is let go when both are known.
+        """
         found = self.truths.get(id(case))
         if found is None:
-            found = self.truths[id(case)] = enclose(case)
+            found = self.truths[id(case)] = self.asked.pop(id(case))(case)
         return found
 
     def of(self, rule: WrongRule) -> Caught:
         """Judge a wrong rule until it is accused, or all cases are judged."""
-        count, largest, conventions = 0, 0.0, 0
+        largest, judged = 0.0, []
         laws.forget()  # what the last rule was on the case that comes first here too
         for cases in self.cases():
-            with rule.installed(), known_truth(self.truth), np.errstate(all="ignore"):
+            with rule.installed(), np.errstate(all="ignore"):
                 for case in cases:
-                    count += 1
-                    judgement = self.bench.judge(case, witnesses=False)
+                    judgement = self.bench.judge(case, witnesses=False, truth=self.truth)
+                    judged.append(judgement)
                     if judgement.fault:
-                        return Caught(judgement.fault, count, largest, conventions)
-                    conventions += any(v.outcome == "convention" for v in judgement.verdicts)
+                        return Caught(judgement.fault, len(judged), largest)
                     largest = max([largest, *(r for c in judgement.compared.values() for r in c.ratios)])
-        return Caught("", count, largest, conventions)
+        return self.survivor(judged, largest)
+
+    def survivor(self, judged: list[Judgement], largest: float) -> Caught:
+        """What is known of a rule that was never accused, beside the right one on the same cases."""
+        if not self.right:
+            laws.forget()
+            with np.errstate(all="ignore"):
+                self.right = [self.bench.judge(j.case, witnesses=False, truth=self.truth) for j in judged]
+        conventions, untold, others = 0, [], 0
+        for mine, right in zip(judged, self.right, strict=True):
+            conventions += follows_another_convention(mine) != follows_another_convention(right)
+            if numbers(mine.answer) != numbers(right.answer):
+                others += 1
+                untold += [
+                    v.reason for v in mine.verdicts if v.oracle == "exact" and v.outcome == "cannot tell"
+                ]
+        return Caught("", len(judged), largest, conventions, others, tuple(untold))
 
 
-@contextmanager
-def known_truth(truth: Any) -> Iterator[None]:
-    """Within it the judge asks for a truth that may be known already."""
-    before = oracles.judge.enclose
-    oracles.judge.enclose = truth
-    try:
-        yield
-    finally:
-        oracles.judge.enclose = before
+def numbers(answer: Answer | Failed) -> Any:
+    """An answer without what was found by the way, which is not asked of every case."""
+    if not isinstance(answer, Answer):
+        return answer
+    return answer.outputs, answer.gradients, answer.seconds, answer.second_cotangents
+
+
+def follows_another_convention(judgement: Judgement) -> bool:
+    """Whether the answer is a slope at a kink, but another than the contract's."""
+    return any(v.outcome == "convention" for v in judgement.verdicts)

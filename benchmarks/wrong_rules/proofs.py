@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import sympy
 
 from refgrad.op import REGISTRY, Op
@@ -25,7 +26,7 @@ from .given import GIVEN
 from .making import WrongRule, functions_of
 from .operators import expression
 from .sources import FunctionType, compiled, parts, remade, source_of
-from .symbols import CONDITIONS, Named, Term, Unproved, exact, meaning
+from .symbols import CONDITIONS, Named, Term, Unproved, decided, exact, meaning, ordered
 
 SECONDS = 20
 MOST_CONDITIONS = 6
@@ -45,15 +46,27 @@ DOMAINS = {"rpow": {"base": (0, math.inf)}}
 
 def equivalent(rule: WrongRule) -> str:
     """How it was proved that a changed rule is the rule it was; nothing if it was not."""
-    if rule.part is None or rule.change.kind.startswith(NOT_SCALAR[:-1]):
+    if rule.part is None:
+        return ""
+    if rule.change.before == "the result" and (said := first_said(lambda: _nothing(rule))):
+        return said
+    if rule.change.kind.startswith(NOT_SCALAR[:-1]):
         return ""
     ways: list[Callable[[], str]] = [lambda: _same_part(rule), lambda: _symmetric(rule)]
     op = REGISTRY.get(rule.op)
     if op is not None and isinstance(op.facts.meaning, str):
         cut = rule.change.kind == "cut off from the graph"
-        ways = [lambda: _no_slope(op, rule) if cut else _no_difference(op, rule), *([] if cut else ways)]
+        if cut:
+            ways = [lambda: _no_slope(op, rule)]
+        else:
+            ways = [lambda: _no_difference(op, rule), lambda: _in_every_order(op, rule), *ways]
     elif rule.change.kind == "cut off from the graph":
         return ""
+    return first_said(*ways)
+
+
+def first_said(*ways: Callable[[], str]) -> str:
+    """What the first way that proves it says; nothing where none does in time."""
     for way in ways:
         CONDITIONS.clear()
         try:
@@ -94,6 +107,23 @@ def _same_part(rule: WrongRule) -> str:
         if unsafe(after - before) or not all(map(vanishes, with_slopes(number(a) - number(b), names))):
             return ""
     return f"{part.__name__} is the same function of real numbers"
+
+
+def _nothing(rule: WrongRule) -> str:
+    """The formula answers zeros whatever it is given, and the change to its result leaves zeros as they are."""
+    part = rule.part
+    assert part is not None
+    names = {n: Term(Named(n, real=True)) for n in inspect.signature(part).parameters}
+    value, divisors = run(part, names)
+    if value != 0 or divisors:
+        return ""
+    change = GIVEN.get(rule.change.after) or eval(rule.change.after)
+    for shape in itertools.chain.from_iterable(itertools.product((0, 1, 2, 3), repeat=n) for n in range(4)):
+        zeros = np.zeros(shape)
+        changed = np.asarray(change(zeros))
+        if changed.shape != shape or changed.any():
+            return ""
+    return "zeros on any symbols, which the change leaves as they are"
 
 
 def _symmetric(rule: WrongRule) -> str:
@@ -137,6 +167,39 @@ def _no_difference(op: Op, rule: WrongRule) -> str:
                 return ""
             ways += 1
     return f"the difference of the two is 0 on symbols in the domain, in {ways} settings" if ways else ""
+
+
+def _in_every_order(op: Op, rule: WrongRule) -> str:
+    """No difference, whichever of the inputs are smaller than others or equal to them."""
+    inputs = {n: Named(n, real=True) for n in op.inputs}
+    if op.settings or op.facts.domain or not 2 <= len(inputs) <= 3:
+        return ""
+    ways = 0
+    for right, wrong in _formulas(op, rule):
+        for ranks in weak_orders(len(inputs)):
+            with ordered(dict(zip(inputs.values(), ranks, strict=True))):
+                y = decided(meaning(op, inputs, {}))
+                names: dict[str, Any] = {n: Term(x) for n, x in inputs.items()}
+                names |= {
+                    "g": Term(Named("g", real=True)),
+                    "y": Term(y),
+                    **dict.fromkeys(op.frame.shapes, ()),
+                }
+                (a, before), (b, after) = run(right, names), run(wrong, names)
+            equal = {
+                x: list(inputs.values())[ranks.index(r)] for x, r in zip(inputs.values(), ranks, strict=True)
+            }
+            if unsafe(after - before) or not all(vanishes(d.subs(equal)) for d in with_slopes(a - b, names)):
+                return ""
+            ways += 1
+    return f"the difference of the two is 0 on symbols in each of {ways} orders of the inputs" if ways else ""
+
+
+def weak_orders(count: int) -> Iterator[tuple[int, ...]]:
+    """Every order of so many things of which some may be equal, as the rank of each."""
+    for ranks in itertools.product(range(count), repeat=count):
+        if {*ranks} == {*range(len({*ranks}))}:
+            yield ranks
 
 
 def _no_slope(op: Op, rule: WrongRule) -> str:

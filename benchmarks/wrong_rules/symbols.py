@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import sympy
@@ -116,12 +118,40 @@ class Term:
         raise Unproved("a formula branches on a value")
 
 
+ORDER: dict[Any, int] = {}
+"""How symbols are ordered, where that is assumed: which are smaller than others, and which are equal."""
+
+
+@contextmanager
+def ordered(ranks: dict[Any, int]) -> Iterator[None]:
+    """Within it, symbols are compared by their ranks."""
+    ORDER.update(ranks)
+    try:
+        yield
+    finally:
+        ORDER.clear()
+
+
+def decided(expression: Any) -> Any:
+    """An expression on the branch that the order of its symbols takes."""
+    if expression.has(sympy.Max, sympy.Min):
+        raise Unproved("a largest has no one slope where two are equal")
+    return expression.xreplace({r: by_order(r) for r in expression.atoms(sympy.core.relational.Relational)})
+
+
+def by_order(relation: Any) -> Any:
+    """Whether a relation holds: between symbols whose order is assumed; any other is left as it is."""
+    return relation.subs(ORDER) if {*relation.args} <= ORDER.keys() else relation
+
+
 CONDITIONS: dict[Any, Any] = {}
 """What the letters mean that stand for conditions: with a letter, a branch is differentiated as it is written."""
 
 
 def condition(relation: Any) -> Term:
     """A condition as a letter; of a larger and a smaller number, what it says of both."""
+    if relation not in (sympy.true, sympy.false):
+        relation = by_order(relation)
     if relation in (sympy.true, sympy.false):
         return Term(relation)
     left, right = relation.args

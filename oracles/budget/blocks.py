@@ -132,6 +132,8 @@ def std(
     """sqrt(sum((x - mean)**2) / (n - correction)); back: g * (x - mean) / (y * (n - correction))."""
 
     def one(run: Run) -> Rounded:
+        if _equal(arena, run):
+            return arena.tip(list(run))
         with arena.silent():
             value = _variance(arena, run, correction).sqrt()
         return arena.attach([value], tuple(run), pull)[0]
@@ -144,6 +146,13 @@ def std(
         return list(arena.along(lambda c: scale * c, _centred(arena, xs)))
 
     return [reduced(x, dim, keepdim, one)]
+
+
+def _equal(arena: Rounding, run: Run) -> bool:
+    """Whether all are one number whose multiples are exact, so that in any library none is off the mean of all."""
+    first = run[0].ball
+    same = all(x.ball.is_exact() and x.ball == first for x in run)
+    return same and all(arena.fits(k * first) for k in range(1, len(run) + 1))
 
 
 def _variance(arena: Rounding, run: Run, correction: float) -> Rounded:

@@ -85,7 +85,14 @@ class Sheet:
         return self._with("pow", self, other)
 
 
-ALIASES = {"sum_dim": "sum", "mean_dim": "mean", "max_dim": "max", "pow_scalar": "pow", "pow_base": "pow"}
+ALIASES = {
+    "sum_dim": "sum",
+    "mean_dim": "mean",
+    "max_dim": "max",
+    "pow_scalar": "pow",
+    "pow_base": "pow",
+    "vector_norm": "linalg.vector_norm",
+}
 """Ops of the engine that are one overload of a public op; the meaning belongs to the public name."""
 
 

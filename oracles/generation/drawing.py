@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import numpy as np
 from hypothesis import reject
 from hypothesis import strategies as st
@@ -40,6 +41,8 @@ STEERED = "steered"
 """No face: small shapes of numbers from the whole line, so that a search can move each of them little by little."""
 VALUED = frozenset({"negative", "zero", "ties", "large", "tiny"})
 """The faces that are about the numbers alone."""
+FORMULAS = frozenset({"settings", "scalar", "zero"})
+"""The faces on which an elementwise op may have formulas, or branches, of their own: they want axes and elements."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Drawn:
     @property
     def other(self) -> int | None:
         """The place of the input that has another dtype than the rest, where the face asks for one."""
-        floating = [n for n, i in enumerate(self.program.inputs) if i.requires_grad]
+        floating = [n for n, i in enumerate(self.program.inputs) if i.floating]
         return floating[-1] if self.face == "mixed dtypes" and len(floating) > 1 else None
 
 
@@ -100,6 +103,8 @@ class Drawing:
             return tuple(0 if i == hole else 2 for i in range(rank))
         if self.face == "bulk" and most:
             return (9,) if most == 1 else (4, 5)[: max(least, min(2, most))]
+        if self.elementwise and self.face in FORMULAS and most > 1 and self.one_of(False, True):
+            return (2, 3)
         if self.face == "non-square" and most > 1:
             return (2, 3, 1)[: self.integer(max(2, least), max(2, min(most, 3)))]
         if self.face == STEERED:
@@ -117,6 +122,8 @@ class Drawing:
                 draw_neighbours(self.draw, domain) if near else draw_scaled(self.draw, shape, domain), domain
             )
         kind = self.face if self.face in VALUED else "kink" if self.face == "kink" and kinks else "plain"
+        if self.face == "0-d":  # a formula that divides by what it saved may take a number for a line of one
+            kind = self.one_of("plain", "zero")
         return self.given(draw_array(self.draw, shape, table(kind, domain, kinks)), domain)
 
     def given(self, array: Array, domain: Domain = REALS) -> int:
@@ -204,8 +211,16 @@ class Drawing:
             case Scalar():
                 return operand.value
 
+    def _hold_one(self) -> None:
+        """Where the face asks for it, one of several floating inputs is not differentiated."""
+        floating = [n for n, i in self.inputs.items() if i.requires_grad]
+        if self.face == "constant operand" and len(floating) > 1:
+            held = self.one_of(*floating)
+            self.inputs[held] = msgspec.structs.replace(self.inputs[held], requires_grad=False)
+
     def finish(self, *outputs: int) -> Drawn:
         """The finished program; values that no output needs are drawn for nothing and left in."""
+        self._hold_one()
         order = [*self.inputs, *(n for _, made in self.steps for n in made)]
         place = {number: i for i, number in enumerate(order)}
         steps = tuple(renumbered(step, place) for step, _ in self.steps)

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 import refgrad
-from oracles.generation.steps import DRAWERS, large_numbers, numeric_settings, takes_numbers
+from oracles.generation.steps import BETWEEN, DRAWERS, large_numbers, settable, takes_numbers
 from oracles.generation.values import REALS, offers
 from oracles.program import Case, Dots, Int, NewAxis, Refs, Scalar, Step
 
 NUMBERS = ("negative", "zero", "ties", "kink", "large", "tiny")
 SHAPES = ("0-d", "empty", "non-square", "non-contiguous", "bulk")
-PAIRS = ("size-1 axis", "mixed ranks", "same twice", "scalar", "mixed dtypes")
+CONSTANT = "constant operand"
+PAIRS = ("size-1 axis", "mixed ranks", "same twice", "scalar", "mixed dtypes", CONSTANT)
 NUMERIC = (("alpha", 1), ("beta", 1), ("threshold", 20), ("min", None), ("max", None))
 """Numeric settings and their defaults."""
 INDICES = ("index array", "repeated index", "mask")
@@ -41,7 +42,7 @@ RANKED = {
     *INVERTED,
 }
 """Ops whose operands have at least one dimension."""
-TIED = {"max", "min", "amax", "amin", "relu", "maximum", "minimum"}
+TIED = {"max", "min", "amax", "amin", "relu", "maximum", "minimum", "linalg.vector_norm"}
 """Ops that decide between elements, or between an element and a number."""
 NEVER_EMPTY = {"mean", "std", "var", "max", "min", "amax", "amin", "logsumexp"}
 SETTABLE = {
@@ -49,15 +50,17 @@ SETTABLE = {
     *("getitem", "linalg.solve", "flatten", "roll", "tril", "triu", "diagonal", "addmm"),
 }
 PAIRED: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("matmul", "mm", "bmm", "dot", "einsum", "stack"), ("same twice",)),
-    **dict.fromkeys((*INVERTED, "mv", "getitem"), ()),
-    "cat": ("same twice", "mixed dtypes"),
-    "outer": ("same twice", "mixed dtypes"),
-    "addmm": ("size-1 axis", "mixed ranks"),
+    **dict.fromkeys(("matmul", "mm", "bmm", "dot", "einsum", "stack"), ("same twice", CONSTANT)),
+    **dict.fromkeys((*INVERTED, "getitem"), ()),
+    **dict.fromkeys(("linalg.solve", "mv"), (CONSTANT,)),
+    "cat": ("same twice", "mixed dtypes", CONSTANT),
+    "outer": ("same twice", "mixed dtypes", CONSTANT),
+    "addmm": ("size-1 axis", "mixed ranks", CONSTANT),
+    "clamp": BETWEEN,
     "gather": ("repeated index",),
     "index_select": ("repeated index",),
-    "scatter_add": ("repeated index", "same twice"),
-    "masked_fill": ("mask", "scalar", "mixed ranks"),
+    "scatter_add": ("repeated index", "same twice", CONSTANT),
+    "masked_fill": ("mask", "scalar", "mixed ranks", CONSTANT),
 }
 """Ops of several operands that do not broadcast as elementwise ones do, and what can happen between them."""
 
@@ -81,7 +84,7 @@ def faces_of_op(op: str, public: Any) -> tuple[str, ...]:
         found += PAIRED[op]
     elif len(public.inputs) >= 2:
         found += [f for f in PAIRS if f != "scalar" or takes_numbers(op)]
-    if isinstance(facts.meaning, str) and numeric_settings(public):
+    if isinstance(facts.meaning, str) and settable(public):
         found.append("settings")
     if op in SETTABLE:
         found.append("settings")
@@ -91,7 +94,8 @@ def faces_of_op(op: str, public: Any) -> tuple[str, ...]:
         found.append("tuple dim")
     if op == "getitem":
         found += INDICES
-    return (*dict.fromkeys(found), "cotangent of ones")
+    zeros = ("zero cotangent",) if isinstance(facts.meaning, str) else ()  # an output of one element has none
+    return (*dict.fromkeys(found), "cotangent of ones", *zeros)
 
 
 def _floats(case: Case) -> Iterator[np.ndarray[Any, Any]]:
@@ -146,6 +150,7 @@ def _repeats(case: Case) -> bool:
 AWAY = (
     *(("keepdim", False), ("correction", 1), ("left", True), ("ord", 2), ("diagonal", 0), ("offset", 0)),
     *(("start_dim", 0), ("end_dim", -1), *NUMERIC),
+    *(("approximate", "none"), ("decimals", None), ("rounding_mode", None)),
 )
 """Settings and their defaults."""
 
@@ -221,6 +226,8 @@ SEEN: dict[str, Callable[[Case], bool]] = {
     "index array": lambda case: any(True for _ in _index_arrays(case, "iu")),
     "repeated index": _repeats,
     "mask": lambda case: any(True for _ in _index_arrays(case, "b")),
+    CONSTANT: lambda case: any(i.floating and not i.requires_grad for i in case.program.inputs),
+    "zero cotangent": lambda case: any(bool(np.any(c.seen() == 0)) for c in case.cotangents),
     "cotangent of ones": lambda case: all(bool(np.all(c.seen() == 1)) for c in case.cotangents),
     "second order": lambda case: case.order == 2,
 }

@@ -24,6 +24,8 @@ from oracles.program import Case, DType, Program
 
 MOST_ELEMENTS = 48
 """A composed program whose values grow past this is drawn again: truth is paid for by the scalar."""
+COTANGENT_OF = {"cotangent of ones": (1.0,), "zero cotangent": (0.0, *COTANGENTS[:3])}
+"""What cotangents are made of on the faces that are about them."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,13 @@ def composed(draw: Any, ops: tuple[str, ...]) -> Sample:
 
 
 def _sample(draw: Any, drawn: Drawn, face: str) -> Sample:
-    numbers = (1.0,) if face == "cotangent of ones" else COTANGENTS
+    numbers = COTANGENT_OF.get(face, COTANGENTS)
     cotangents = tuple(draw_array(draw, out.shape, numbers) for out in drawn.outputs)
+    if (
+        face == "zero cotangent"
+    ):  # of zeros alone, a wrong gradient is right and would show at second order only
+        for cotangent in cotangents:
+            cotangent[(slice(-1, None),) * cotangent.ndim] = 1.0
     if face == STEERED:  # a choice that moves no gradient would be climbed for nothing
         return Sample(drawn, cotangents, zlib.crc32(b"".join(a.tobytes() for a in drawn.point)))
     return Sample(drawn, cotangents, draw(integers(0, 2**16)))
@@ -82,7 +89,7 @@ def pairs(sample: Sample, dtypes: Sequence[DType], points: int = 1) -> Iterator[
         cotangents = (
             sample.cotangents if number == 0 else [rng.choice(COTANGENTS, c.shape) for c in sample.cotangents]
         )
-        seconds = [rng.choice(COTANGENTS, a.shape) for a in point if a.dtype.kind == "f"]
+        seconds = [rng.choice(COTANGENTS, point[n].shape) for n in sample.drawn.program.differentiated]
         for dtype in dtypes:
             yield _case(_typed(sample.drawn, dtype), point, cotangents, seconds, dtype, sample.drawn.domains)
 
@@ -91,7 +98,7 @@ def _typed(drawn: Drawn, dtype: DType) -> Program:
     """The program with its floating inputs of this dtype; in a mixed one the last has a finer or a coarser one."""
     other: DType = "float64" if dtype != "float64" else "float32"
     inputs = tuple(
-        msgspec.structs.replace(i, dtype=other if n == drawn.other else dtype) if i.requires_grad else i
+        msgspec.structs.replace(i, dtype=other if n == drawn.other else dtype) if i.floating else i
         for n, i in enumerate(drawn.program.inputs)
     )
     return msgspec.structs.replace(drawn.program, inputs=inputs)
@@ -118,16 +125,17 @@ def _case(
     domains: Sequence[Domain],
 ) -> tuple[Case, Case]:
     """A case at both orders; where dtypes are mixed, its dtype is the coarsest, for which budgets are derived."""
-    kinds = [i.dtype for i in program.inputs if i.requires_grad]
+    kinds = [i.dtype for i in program.inputs if i.floating]
     result = DTYPES[promoted(program) if len(set(kinds)) > 1 else dtype]
     held = zip(point, program.inputs, domains, strict=True)
     first = Case(
         program,
-        tuple(Recorded.of(_held(a, i.dtype, d) if i.requires_grad else a) for a, i, d in held),
+        tuple(Recorded.of(_held(a, i.dtype, d) if i.floating else a) for a, i, d in held),
         tuple(Recorded.of(np.asarray(c).astype(result)) for c in cotangents),
         "float32" if dtype == "float64" and "float32" in kinds else dtype,
     )
-    weights = (np.asarray(s).astype(DTYPES[k]) for s, k in zip(seconds, kinds, strict=True))
+    sides = [i.dtype for i in program.inputs if i.requires_grad]
+    weights = (np.asarray(s).astype(DTYPES[k]) for s, k in zip(seconds, sides, strict=True))
     return first, msgspec.structs.replace(first, order=2, seconds=tuple(map(Recorded.of, weights)))
 
 
@@ -148,6 +156,6 @@ def _held(array: Array, dtype: DType, domain: Domain) -> Array:
 
 def promoted(program: Program) -> DType:
     """PyTorch's dtype for a result of all floating inputs: the finest among those with dimensions, if any has some."""
-    floating = [i for i in program.inputs if i.requires_grad]
+    floating = [i for i in program.inputs if i.floating]
     leading = [i for i in floating if i.shape] or floating
     return max((i.dtype for i in leading), key=lambda kind: DTYPES[kind].itemsize)

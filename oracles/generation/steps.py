@@ -24,6 +24,8 @@ from oracles.program import Dots, IndexItem, Int, NewAxis, Pick, Ref, Refs, Scal
 
 Settings = dict[str, Setting]
 OPERATORS = {"add", "sub", "mul", "div"}
+BETWEEN = ("size-1 axis", "mixed ranks", "same twice", "ties", "mixed dtypes", "constant operand")
+"""The faces that are about several tensors, where an op may take numbers for all but one."""
 EXPONENTS = (2, 3, 0.5, 1, -1, 2.5, 0, -2, 4)
 
 
@@ -32,7 +34,7 @@ def elementwise(d: Drawing, op: str, public: Any) -> int:
     names, facts = public.inputs, public.facts
     domains = [(*facts.domain.get(n, REALS), *facts.poles.get(n, ())) for n in names]
     kinks = [facts.kinks.get(n, ()) for n in names]
-    settings = _numbers(d, public)
+    settings = _away(d, public)
     if len(names) == 1:
         return d.apply(op, Ref(_argument(d, op, public, domains[0], kinks[0])), settings=settings)
     if d.face == "scalar" and takes_numbers(op):
@@ -77,19 +79,28 @@ def large_numbers(public: Any, domain: Domain) -> tuple[float, ...]:
     return tuple(float(n) for n, y in zip(numbers, results, strict=True) if abs(y) < HUGE)
 
 
-def _numbers(d: Drawing, public: Any) -> Settings:
-    """Numeric settings away from their defaults, where the face is about settings."""
+OTHERWISE: dict[str, tuple[Setting, ...]] = {
+    "approximate": ("tanh",),
+    "decimals": (1, -1, 2),
+    "rounding_mode": ("floor", "trunc"),
+}
+"""Settings that make an elementwise function another one, and what they may be besides their defaults."""
+
+
+def _away(d: Drawing, public: Any) -> Settings:
+    """Settings away from their defaults, where the face is about settings."""
     if d.face != "settings":
         return {}
-    return {name: d.one_of(2.0, -0.5, 3.0) for name in numeric_settings(public)}
+    return {name: d.one_of(*OTHERWISE.get(name, (2.0, -0.5, 3.0))) for name in settable(public)}
 
 
-def numeric_settings(public: Any) -> tuple[str, ...]:
-    """The settings of a function whose defaults are numbers: add's alpha."""
+def settable(public: Any) -> tuple[str, ...]:
+    """The settings of an elementwise function that are drawn: numbers, as add's alpha, and those named above."""
     return tuple(
         name
         for name, default in public.settings.items()
-        if isinstance(default, int | float) and type(default) is not bool and "dim" not in name
+        if name in OTHERWISE
+        or (isinstance(default, int | float) and type(default) is not bool and "dim" not in name)
     )
 
 
@@ -102,7 +113,8 @@ def _with_number(d: Drawing, op: str, tensor: int, domains: list[Any], settings:
 
 def power(d: Drawing, op: str, public: Any) -> int:
     """pow in its three overloads. A base of any sign has integer exponents; a drawn exponent has a positive base."""
-    form = d.one_of("tensor, number", "tensor, tensor", "number, tensor")
+    forms = ("tensor, number", "tensor, tensor", "number, tensor")
+    form = forms[1] if d.face in BETWEEN else d.one_of(*forms)
     if d.face == "zero" and form == "number, tensor":
         form = "tensor, number"  # whose base may be 0
     if form == "number, tensor":
@@ -117,10 +129,25 @@ def power(d: Drawing, op: str, public: Any) -> int:
 
 
 def clamp(d: Drawing, op: str, public: Any) -> int:
-    """clamp: one bound or both, on which elements may lie."""
+    """clamp: between numbers, one or both, or between tensors; elements may lie on a bound."""
     x = d.operand(kinks=(0.0, 1.0))
+    if d.face in BETWEEN or d.integer(0, 3) == 3:
+        return d.apply(op, *map(Ref, _between(d, x)))
     bounds = d.one_of({"min": 0.0}, {"max": 1.0}, {"min": 0.0, "max": 1.0}, {"min": -0.5, "max": 2.0})
     return d.apply(op, Ref(x), settings=bounds)
+
+
+def _between(d: Drawing, x: int) -> tuple[int, int, int]:
+    """What lies between, and its two bounds: one of the three may be smaller than the others, or two the same."""
+    if d.face == "ties":
+        low = d.new(d.values[x].shape)
+        return x, low, d.partner(low)
+    low, high = (d.partner(x, kinks=(0.0, 1.0)) for _ in ("min", "max"))
+    return (
+        (low, x, high)
+        if d.face in ("size-1 axis", "mixed ranks") and d.one_of(False, True)
+        else (x, low, high)
+    )
 
 
 def where(d: Drawing, op: str, public: Any) -> int:
@@ -147,35 +174,6 @@ def reduction(d: Drawing, op: str, public: Any) -> int:
     if op != "sum" and 0 in shape:
         x = d.new(tuple(n or 1 for n in shape))
     return d.apply(op, Ref(x), settings=settings)
-
-
-def std(d: Drawing, op: str, public: Any) -> int:
-    """std over lines that are long enough for the correction and not constant."""
-    x = d.operand(least=0)
-    settings: Settings = {}
-    ndim = d.values[x].ndim
-    if ndim and (d.face in ("tuple dim", "negative dim", "settings") or d.integer(0, 1)):
-        settings["dim"] = some_dims(d, ndim)
-        if d.face == "settings":
-            settings["keepdim"] = True
-    if d.face == "settings":
-        settings["correction"] = d.one_of(0, 2)
-    if not _spread(d.values[x], settings):
-        x = d.given(_ramp((3, 4)[: max(1, ndim)] + (1,) * max(0, ndim - 2)))
-    return d.apply(op, Ref(x), settings=settings) if _spread(d.values[x], settings) else d.apply(op, Ref(x))
-
-
-def _spread(array: np.ndarray[Any, Any], settings: Settings) -> bool:
-    dim: Any = settings.get("dim")
-    axes = tuple(range(array.ndim)) if dim is None else dim
-    count = math.prod(array.shape[a] for a in ((axes,) if isinstance(axes, int) else axes))
-    if count - int(settings.get("correction", 1)) < 1 or array.size == 0:  # type: ignore[arg-type]
-        return False
-    return bool(np.all(np.std(array, axis=axes) > 1e-6 * (1 + np.max(np.abs(array)))))
-
-
-def _ramp(shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
-    return (np.arange(math.prod(shape)) % 5 * 0.7 - 1.1).reshape(shape)
 
 
 def along(d: Drawing, op: str, public: Any) -> int:
@@ -211,6 +209,8 @@ def getitem(d: Drawing, op: str, public: Any) -> int:
         return d.apply(op, Ref(x), Ref(mask), index=(Pick(1),))
     if d.face in ("repeated index", "index array") or d.integer(0, 3) == 3:
         return _advanced(d, op, x, shape)
+    if d.face == "non-square" and d.one_of(False, True):
+        return d.apply(op, Ref(x), index=(Dots(),))  # the whole, as another tensor
     count, place, odd = d.integer(1, len(shape)), 0, None
     sides = shape[:count]
     if d.face == "settings" or d.integer(0, 3) == 3:
@@ -328,7 +328,6 @@ DRAWERS: dict[str, Callable[[Drawing, str, Any], int]] = {
     "pow": power,
     "reshape": reshape,
     "softmax": along,
-    "std": std,
     "sum": reduction,
     "transpose": transpose,
     "where": where,

@@ -61,6 +61,8 @@ TABLES: dict[str, tuple[float, ...]] = {
     "ties": TIED,
     "zero": (0.0, 1.0, -1.0, 2.0),
 }
+BESIDE = 8
+"""Other numbers beside the kinks; among all of them an array of few elements would have none."""
 
 
 def holds(domain: Domain, x: Any) -> Any:
@@ -78,7 +80,8 @@ def table(kind: str, domain: Domain = REALS, kinks: tuple[float, ...] = ()) -> t
         kind, first = "plain", kinks
     else:
         first = ()
-    inside = tuple(v for v in (*first, *TABLES[kind]) if holds(domain, v))
+    few = TABLES[kind][:BESIDE] if first else TABLES[kind]
+    inside = tuple(v for v in (*first, *few) if holds(domain, v))
     if inside:
         return (*inside, *(v for v in _near_ends(domain) if kind in ("plain", "tiny") and v not in inside))
     mirrored = tuple(-v for v in TABLES[kind] if holds(domain, -v))

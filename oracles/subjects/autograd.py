@@ -22,6 +22,8 @@ def limit(step: Step, operands: list[Any]) -> str:
     arrays = [o for o in operands if hasattr(o, "dtype")]
     if step.op not in ("getitem", "where") and len({a.dtype for a in arrays}) > 1:
         return "NumPy promotes mixed dtypes by rules of its own"
+    if step.op == "clamp" and len(operands) > 1:
+        return "autograd's VJP of np.clip has no slope by the bounds"
     if step.settings.get("dim", 0) == ():
         return "NumPy's axis=() reduces nothing"
     if "dim" in step.settings and arrays and not arrays[0].ndim:

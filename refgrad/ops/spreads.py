@@ -24,8 +24,9 @@ def definition_of_var(x: Any, dim: Shape, correction: float, keepdim: bool) -> A
 
 
 def definition_of_std(x: Any, dim: Shape, correction: float, keepdim: bool) -> Any:
-    """The root of the variance."""
-    return definition_of_var(x, dim, correction, keepdim) ** 0.5
+    """The length of the distances from the mean, over the root of the count less the correction."""
+    off = x - mean_dim(x, dim=dim, keepdim=True)
+    return vector_norm(off, dim=dim, keepdim=keepdim) / (count(x.shape, dim) - correction) ** 0.5
 
 
 def freedom(shape: Shape, dim: Shape, correction: float) -> float:
@@ -84,10 +85,12 @@ def norm_backward(g: Any, x: Any, y: Any, ord: float, dim: Shape) -> Any:
     top = restore(y, x.shape, dim)
     if ord == 2:
         return where(top == 0, 0.0, whole * (x / top))
-    scale = where(top == 0, 0.0, whole / pow_scalar(top, exponent=ord - 1))
     if ord < 2:  # an element 0 has no slope, or an infinite one, of which PyTorch takes 0
-        return signed(pow_scalar(signed(x, x), exponent=ord - 1), x) * scale
-    return x * pow_scalar(signed(x, x), exponent=ord - 2) * scale
+        slope = signed(pow_scalar(signed(x, x), exponent=ord - 1), x)
+    else:
+        slope = x * pow_scalar(signed(x, x), exponent=ord - 2)
+    # masked by the element and not by the line: the norm of nothing is 0 too, and has a cotangent
+    return where(top == 0, 0.0, whole * (slope / pow_scalar(top, exponent=ord - 1)))
 
 
 @op(

@@ -18,9 +18,9 @@ from oracles.generation.steps import DRAWERS, draw_step
 from oracles.generation.values import PLAIN, TABLES, table
 from oracles.program import Case, ProgramError, decode_case
 from oracles.search import POINTS
-from oracles.truth import Enclosed, enclose
+from oracles.truth import Enclosed, Unknown, enclose
 
-from ..building import drawn  # noqa: TID252
+from ..building import case, drawn, step  # noqa: TID252
 from ..campaigns import plan  # noqa: TID252
 
 OPS = tuple(refgrad.catalogue())
@@ -139,6 +139,71 @@ def test_composed_programs_feed_their_steps() -> None:
     assert len({s.op for p in made for s in p.steps}) > len(OPS) // 2
     fed = [any(r >= len(p.inputs) for s in p.steps for r in s.refs()) for p in made if len(p.steps) > 1]
     assert np.mean(fed) > 0.6
+
+
+@pytest.mark.parametrize(
+    ("op", "setting", "values"),
+    [
+        ("div", "rounding_mode", {"floor", "trunc"}),
+        ("nn.functional.gelu", "approximate", {"tanh"}),
+        ("round", "decimals", {1, -1, 2}),
+        ("linalg.vector_norm", "ord", {0, 0.5, 1, 3, "inf", "-inf"}),
+        ("std", "correction", {0, 2, 1.5}),
+        ("var", "correction", {0, 2, 1.5}),
+    ],
+)
+def test_settings_that_choose_a_formula_are_drawn(op: str, setting: str, values: set[Any]) -> None:
+    """Every formula of an op is met that a setting chooses."""
+    drawn_here = [
+        s.drawn.program.steps[-1].settings for n in (1, 2) for s in drawn(alone(op, "settings"), 60, n)
+    ]
+    assert values <= {s.get(setting) for s in drawn_here}
+
+
+def test_clamp_is_drawn_between_tensors_of_any_shape() -> None:
+    """Three tensors, of which any one may be the smaller; the bounds may be equal, and in the wrong order."""
+    seen: set[str] = set()
+    for face in ("size-1 axis", "mixed ranks", "ties", "plain"):
+        for s in drawn(alone("clamp", face), 60):
+            step = s.drawn.program.steps[-1]
+            if len(step.operands) == 3:
+                x, low, high = (s.drawn.point[r] for r in step.refs())
+                seen |= {n for n, a in (("x", x), ("bound", low)) if a.size < s.drawn.outputs[0].size}
+                seen |= {"equal"} if np.any((x < low) & (low == high)) else set()
+                seen |= {"crossed"} if np.any(low > high) else set()
+    assert seen == {"x", "bound", "equal", "crossed"}
+
+
+@pytest.mark.parametrize("op", ["add", "matmul", "linalg.solve", "cat", "clamp", "where"])
+def test_a_constant_operand_is_a_float_without_a_gradient(op: str) -> None:
+    """Of several floating operands one is not differentiated, and the case is judged."""
+    held = 0
+    for sample in drawn(alone(op, "constant operand"), 12):
+        first, second = list(cases(sample, ("float32",)))[:2]
+        floating = [i for i in first.program.inputs if i.floating]
+        assert {i.dtype for i in floating} == {"float32"}
+        assert len(second.seconds) == len(first.program.differentiated) > 0
+        held += len(first.program.differentiated) < len(floating)
+        assert isinstance(enclose(second), Enclosed)
+    assert held
+
+
+def test_zero_cotangents_are_drawn() -> None:
+    """Some elements 0 and others not: what is masked by the cotangent loses a slope of it."""
+    cotangents = [c for s in drawn(alone("std", "zero cotangent"), 40) for c in s.cotangents]
+    assert any(np.any(c == 0) and np.any(c != 0) for c in cotangents)
+
+
+def test_standard_deviations_of_equal_numbers_are_drawn_and_judged() -> None:
+    """Where std is 0 its least slope is 0; of numbers whose sums are exact this is told, of 0.1 it is not."""
+    flat = [s for s in drawn(alone("std", "zero"), 60) if np.any(s.drawn.outputs[0] == 0)]
+    assert flat
+    for sample in flat[:5]:
+        truth = enclose(next(iter(cases(sample, ("float32",)))))
+        assert isinstance(truth, Enclosed)
+        assert truth.at_kink
+    tenths = case({"a": [0.1, 0.1, 0.1]}, [step("std", 0)], [1.0])
+    assert isinstance(enclose(tenths), Unknown)
 
 
 def test_determinants_of_singular_matrices_are_drawn() -> None:

@@ -8,7 +8,8 @@ projection.
 
 Four tables:
 
-- by function and size: the same inputs, made beforehand, through each checker
+- by function and size: the same inputs, made beforehand, through each checker. refgrad judges them as campaigns do,
+  cases of one program together, here `TOGETHER` at a time; what it does with one case alone stands beside it
 - generated cases: refgrad's drawing with Hypothesis included, then the same inputs through gradcheck
 - the cost of truth and budget against the number of scalar steps, to the size where balls are refused
 - the whole path of `refgrad check`: drawing, two worker processes, four oracles, records
@@ -21,11 +22,12 @@ Figures are CPU seconds of this process and, in the last table, of its workers.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import resource
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import msgspec
@@ -50,6 +52,7 @@ from oracles.truth import Enclosed, Truths, Unknown
 
 TORCH = load("torch")
 SIZES = (1, 10, 100)
+TOGETHER = 8
 MODES = {"fast": {"fast_mode": True}, "slow": {}}
 
 
@@ -103,6 +106,11 @@ def result_shape(program: Program, shape: tuple[int, ...]) -> tuple[int, ...]:
     return value.shape
 
 
+def judged_together(cases: Sequence[Case]) -> int:
+    """How many of these cases, of one program, agree."""
+    return sum(map(judged, cases, Truths.together(cases)))
+
+
 def judged(case: Case, truths: Truths) -> bool:
     """Whether refgrad has compared every element of PyTorch's answer with an enclosure, and accuses none."""
     answer = TORCH.vjp(case)
@@ -144,12 +152,12 @@ class Clock:
     def __init__(self) -> None:
         self.cases, self.passed, self.seconds = 0, 0, 0.0
 
-    def time(self, check: Callable[[], bool]) -> None:
+    def time(self, check: Callable[[], int], cases: int = 1) -> None:
         before = time.process_time()
         found = check()
         self.seconds += time.process_time() - before
         self.passed += found
-        self.cases += 1
+        self.cases += cases
 
     @property
     def rate(self) -> float:
@@ -157,52 +165,73 @@ class Clock:
 
 
 def by_function(seconds: float) -> None:
-    """The same inputs through each checker, turn about, until each has had its time or the inputs are used up."""
+    """The same inputs through each checker, turn about, until each has had its time."""
     print("cases per CPU second, by function, elements of each input, and order\n")
     print(
-        f"{'function':22}{'n':>5}{'order':>6}{'refgrad':>10}{'fast':>8}{'slow':>8}{'of fast':>9}{'of slow':>9}"
+        f"{'function':22}{'n':>5}{'order':>6}{'refgrad':>10}{'alone':>8}{'fast':>8}{'slow':>8}"
+        f"{'of fast':>9}{'alone':>7}{'of slow':>9}"
     )
-    rng = np.random.default_rng(1)
+    rng, least = np.random.default_rng(1), {}
     for name in FUNCTIONS:
         for size in SIZES:
             for order, clocks in timed(made(name, size, rng), seconds).items():
-                mine, fast, slow = (clocks[k].rate for k in ("refgrad", "fast", "slow"))
+                mine, alone, fast, slow = (clocks[k].rate for k in ("refgrad", "alone", "fast", "slow"))
+                least[size] = min(least.get(size, float("inf")), mine / fast)
                 print(
-                    f"{name:22}{size:5}{order:6}{mine:10.0f}{fast:8.0f}{slow:8.1f}{mine / fast:9.2f}{mine / slow:9.1f}"
+                    f"{name:22}{size:5}{order:6}{mine:10.0f}{alone:8.0f}{fast:8.0f}{slow:8.1f}"
+                    f"{mine / fast:9.2f}{alone / fast:7.2f}{mine / slow:9.1f}"
                 )
+    said = ", ".join(f"{ratio:.2f} at n = {size}" for size, ratio in least.items())
+    print(f"\nthe least of fast mode: {said}")
 
 
 def timed(given: Iterator[tuple[Case, Case]], seconds: float) -> dict[int, dict[str, Clock]]:
     """The rates by order and checker. Here each order has its truth found by itself."""
-    clocks = {order: {k: Clock() for k in ("refgrad", *MODES)} for order in (1, 2)}
-    for case in next(given):  # what each loads or derives once is not what is counted
-        judged(case, Truths(case))
-        gradchecked(case, "fast")
-    for pair in given:
+    clocks = {order: {k: Clock() for k in ("refgrad", "alone", *MODES)} for order in (1, 2)}
+    for cases in drawn_together(given):  # what each loads or derives once is not what is counted
+        judged_together(cases)
+        judged(cases[0], Truths(cases[0]))
+        gradchecked(cases[0], "fast")
+    while True:
         waiting = False
-        for case in pair:
-            for name, clock in clocks[case.order].items():
+        for cases in drawn_together(given):
+            for name, clock in clocks[cases[0].order].items():
                 if clock.seconds < seconds:
                     waiting = True
-                    clock.time(partial(check, case, name))
+                    check(cases, name, clock)
         if not waiting:
-            break
-    return clocks
+            return clocks
 
 
-def check(case: Case, name: str) -> bool:
-    return judged(case, Truths(case)) if name == "refgrad" else gradchecked(case, name)
+def drawn_together(given: Iterator[tuple[Case, Case]]) -> list[tuple[Case, ...]]:
+    """So many cases at order 1, and those at order 2."""
+    return list(zip(*itertools.islice(given, TOGETHER), strict=True))
+
+
+def check(cases: Sequence[Case], name: str, clock: Clock) -> None:
+    """Give each of these cases to a checker; slow mode, whose calls are long, is given the first."""
+    if name == "refgrad":
+        clock.time(lambda: judged_together(cases), len(cases))
+        return
+    for case in cases[:1] if name == "slow" else cases:
+        clock.time(
+            partial(judged, case, Truths(case)) if name == "alone" else partial(gradchecked, case, name)
+        )
+
+
+SPARSE = 20
+"""Of the cases that refgrad draws and judges, gradcheck is given one in so many."""
 
 
 def generated(programs: int) -> None:
-    """Cases as campaigns draw them, at float64; gradcheck is given those whose inputs it can take."""
+    """Cases as campaigns draw them, at float64; gradcheck is given some of those whose inputs it can take."""
     mine, theirs = Clock(), {mode: Clock() for mode in MODES}
     kept: list[Case] = []
     seen: set[str] = set()
 
     def look(sample) -> None:
-        for pair in pairs(sample, ("float64",), POINTS):
-            truths = Truths(pair[-1])
+        drawn = list(pairs(sample, ("float64",), POINTS))
+        for pair, truths in zip(drawn, Truths.together([pair[-1] for pair in drawn]), strict=True):
             for case in pair:
                 if case.id in seen:
                     continue
@@ -216,17 +245,18 @@ def generated(programs: int) -> None:
 
     plan = plan_check("torch", None, (), ("float64",), programs, None, 1, 1, "")
     for unit in units(plan)[::9]:
-        before = time.process_time()
+        before, first = time.process_time(), len(kept)
         _run(unit.strategy(), look, unit.seed, unit.examples, (Phase.generate,))
         mine.seconds += time.process_time() - before
-    for case in kept[:: max(1, len(kept) // 600)]:
-        for mode, clock in theirs.items():
-            try:
-                clock.time(partial(gradchecked, case, mode))
-            except (ValueError, RuntimeError, IndexError):
-                continue  # gradcheck refuses overlapping inputs, and functions of nothing
+        for case in kept[first::SPARSE]:
+            for mode, clock in theirs.items():
+                try:
+                    clock.time(partial(gradchecked, case, mode))
+                except (ValueError, RuntimeError, IndexError):
+                    continue  # gradcheck refuses overlapping inputs, and functions of nothing
     print("\ncases that campaigns draw, float64, both orders; refgrad's drawing included\n")
     print(f"refgrad               {mine.rate:8.0f} cases per CPU second ({mine.cases} cases)")
+    print(f"of fast mode          {mine.rate / theirs['fast'].rate:8.2f}")
     for mode, clock in theirs.items():
         print(f"gradcheck, {mode} mode  {clock.rate:8.0f} cases per CPU second ({clock.cases} cases)")
 

@@ -181,8 +181,8 @@ class Run:
 
         def look(sample) -> None:
             dtypes = [d for d in unit.dtypes if self.done(d) < self.wanted[d]]
-            for pair in pairs(sample, dtypes, POINTS):
-                truths = Truths(pair[-1])
+            drawn = list(pairs(sample, dtypes, POINTS))
+            for pair, truths in zip(drawn, Truths.together([pair[-1] for pair in drawn]), strict=True):
                 for case in pair:
                     if case.id not in self.seen and self.done(case.dtype) < self.wanted.get(case.dtype, 0):
                         self.seen.add(case.id)

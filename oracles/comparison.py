@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from flint import arb
 
+from oracles.arrayed.balls import OUT
+from oracles.arrayed.lane import Told
 from oracles.budget.accuracy import precision
 from oracles.truth import Enclosure
 
@@ -44,6 +46,10 @@ class Compared:
 
 def compare(enclosure: Enclosure, got: np.ndarray[Any, Any] | None, dtype: str) -> Compared:
     """Judge one array, whose shape has been found right; None stands for zeros."""
+    if enclosure.told is not None:
+        within = _compared_whole(enclosure, enclosure.told, got, dtype)
+        if within is not None:
+            return within
     values = [0.0] * len(enclosure.truth) if got is None else [float(v) for v in got.reshape(-1).tolist()]
     spread, elements = enclosure.spread, zip(values, enclosure.truth, enclosure.budget, strict=True)
     errors = [
@@ -64,6 +70,31 @@ def compare(enclosure: Enclosure, got: np.ndarray[Any, Any] | None, dtype: str) 
             fault = found
     little = _says_little(enclosure.truth, enclosure.budget)
     return Compared(enclosure.argument, fault, ratios, ulps, elsewhere, little)
+
+
+def _compared_whole(
+    enclosure: Enclosure, told: Told, got: np.ndarray[Any, Any] | None, dtype: str
+) -> Compared | None:
+    """The same of a whole array at once, if all of it is within its budget.
+
+    The difference of two numbers of at most 64 bits is rounded by `EPS`; from what is left of it after that and the
+    truth's radius, a float64 no larger is taken.
+    """
+    truth, budget = told.truth, told.budget
+    values = np.zeros(truth.shape) if got is None else got.astype(np.float64)
+    away = abs(truth.mid - values).astype(np.float64) / OUT
+    if truth.rad is not None:
+        away = np.maximum(away - truth.rad, 0.0)
+    if np.count_nonzero(away <= budget) != away.size:
+        return None
+    ratios = np.divide(away, budget, out=np.zeros(away.shape), where=away > 0)
+    p = precision(dtype)
+    units = np.ldexp(2 * p.u, np.frexp(np.maximum(truth.size, p.tiny))[1] - 1)
+    size = np.maximum.reduce(truth.size if truth.rad is None else truth.size - truth.rad, None, initial=0.0)
+    little = bool(size > 0 and np.count_nonzero(budget > size / 4) == away.size)
+    return Compared(
+        enclosure.argument, "", ratios.ravel().tolist(), (away / units).ravel().tolist(), uninformative=little
+    )
 
 
 def _distance(value: float, truth: arb) -> float:

@@ -19,68 +19,29 @@ import numpy as np
 from flint import arb, ctx
 
 from oracles.answers import labels
+from oracles.arrayed.lane import Answers, told
 from oracles.budget import infinities
 from oracles.budget.accuracy import CORRECT, precision
 from oracles.budget.blocks import BLOCKS
 from oracles.budget.forms import variants
 from oracles.budget.infinities import LACKS, LEAVES, Answerlike, Budgets
 from oracles.budget.rounded import Rounded, Rounding, TooLarge
+from oracles.enclosures import Enclosed, Enclosure, Unknown
 from oracles.exact.evaluate import NoMeaning, evaluate
 from oracles.exact.objects import Objects, objects
 from oracles.exact.scalars import Truth
 from oracles.program import Case
 
+__all__ = ["Enclosed", "Enclosure", "Model", "Truths", "Unknown", "enclose", "working_bits"]
+
 START_BITS = 160
+LONG_BITS = 64
+"""The precision of truths that are found on arrays."""
 MOST_BITS = 10_240
 NARROW = 1e-3
 """A truth is narrow enough when its radius is under this part of the budget."""
 MANY_KINKS = 24
 """With more undecided kinks than this, the hull of their branches says too little."""
-
-
-@dataclass(frozen=True)
-class Enclosure:
-    """One array of the true answer, flat in row-major order.
-
-    `truth` are balls (at kinks: the contract's choice), `budget` the error that a sound implementation may make, and
-    `hull`, where rounding may take more than one branch, balls over all that a sound implementation may then answer.
-
-    A truth is infinite where the slope is, and where the number is beyond the dtype's range, whichever way it is
-    computed. A budget is infinite where nothing can be told of an element: a sound implementation may overflow on the
-    way to it. A ball of the hull that is not finite excuses any answer, for the same reason. `spread` says that
-    something is infinite on the way to some element of the case: times a mask's 0 that is NaN at any other element, and
-    less another infinity it may have either sign.
-    """
-
-    argument: str
-    shape: tuple[int, ...]
-    truth: list[arb]
-    budget: list[float]
-    hull: list[arb] | None = None
-    spread: bool = False
-
-
-@dataclass(frozen=True)
-class Unknown:
-    """Why the exact oracle cannot tell."""
-
-    reason: str
-    unsupported: bool = False
-
-
-@dataclass(frozen=True)
-class Enclosed:
-    """The true answer to a case, array by array, under the names that records use."""
-
-    arrays: dict[str, Enclosure]
-    bits: int
-    at_kink: bool = False
-    near_kink: bool = False
-
-    @property
-    def everywhere(self) -> bool:
-        """Whether every element has a finite truth: elsewhere a subject may refuse the whole case."""
-        return all(t.is_finite() for a in self.arrays.values() for t in a.truth)
 
 
 @contextlib.contextmanager
@@ -110,15 +71,59 @@ def enclose(case: Case) -> Enclosed | Unknown:
     return Truths(case).at(case)
 
 
+class _Group:
+    """Cases of one program whose answers are asked of arrays at once, when the first of them is."""
+
+    def __init__(self, case: Case) -> None:
+        self.cases = [case]
+        self._told: dict[int, Answers | None] | None = None
+
+    def takes(self, case: Case) -> bool:
+        """Whether a case differs from these in its numbers alone."""
+        own = self.cases[0]
+        return (own.dtype, own.order) == (case.dtype, case.order) and own.program == case.program
+
+    def answers(self, case: Case) -> Answers | None:
+        """What arrays tell of one of the cases."""
+        if self._told is None:
+            self._told = dict(zip(map(id, self.cases), told(self.cases), strict=True))
+        return self._told[id(case)]
+
+
 class Truths:
-    """The truth of a case and, if it is of order 2, of the same case at order 1, on the way to which it lies."""
+    """The truth of a case and, if it is of order 2, of the same case at order 1, on the way to which it lies.
+
+    It is found on arrays where those decide, and else on scalars. Cases of one program and dtype are best asked for
+    `together`: what an operation on an array costs hardly depends on how many cases the array is of.
+    """
 
     def __init__(self, case: Case) -> None:
         self.case = case
         self._balls: dict[int, _Balls] = {}
+        self._group = _Group(case)
+
+    @classmethod
+    def together(cls, cases: Sequence[Case]) -> list[Truths]:
+        """The truths of several cases, found at once for those that differ in their numbers alone."""
+        made: list[Truths] = []
+        groups: list[_Group] = []
+        for case in cases:
+            truths = cls(case)
+            found = next((g for g in groups if g.takes(case)), None)
+            if found is None:
+                groups.append(truths._group)
+            else:
+                truths._group = found
+                found.cases.append(case)
+            made.append(truths)
+        return made
 
     def at(self, case: Case) -> Enclosed | Unknown:
         """The truth of a case that is this one, or this one at a lower order."""
+        answers = self._group.answers(self.case)
+        if answers is not None:
+            arrays = {name: Enclosure.of_arrays(name, t) for name, t in answers[case.order].items()}
+            return Enclosed(arrays, LONG_BITS)
         with collector_at_rest():
             return self._at(case)
 

@@ -1,5 +1,7 @@
 """A program, run on scalars: every op by its meaning, in whichever algebra the scalars live.
 
+An algebra may work on whole arrays instead (`oracles.arrayed`): `Whole` ones stand where object arrays of scalars do.
+
 `evaluate` is the one door. It knows three kinds of op: those with a scalar meaning (applied element by element), those
 that NumPy carries over objects (`structure`), and those defined by a short program over simpler ops, whose own
 definition runs here on `Sheet`s through `__apply_op__`. The engine's evaluation and formulas are never asked.
@@ -16,7 +18,7 @@ import numpy as np
 
 import refgrad
 from oracles.exact.lowering import derive
-from oracles.exact.objects import Objects, dims, objects
+from oracles.exact.objects import Objects, Whole, dims, objects
 from oracles.exact.structure import STRUCTURE
 from oracles.program import Dots, Int, NewAxis, Operand, Pick, Program, Ref, Refs, Scalar, Slice, Step
 from refgrad.op import REGISTRY
@@ -130,14 +132,12 @@ def apply(
         made: list[Any] = special(algebra, *operands, **settings)
         return made
     if name in STRUCTURE:
-        return STRUCTURE[name](algebra, *operands, **settings)
+        return getattr(algebra, "structure", STRUCTURE)[name](algebra, *operands, **settings)  # type: ignore[no-any-return]
     meaning = declared.facts.meaning
     if isinstance(meaning, str):
         return [_elementwise(name, declared, algebra, operands, settings)]
     if callable(meaning):
-        sheets = [
-            Sheet(algebra, x) if isinstance(x, np.ndarray) and x.dtype == object else x for x in operands
-        ]
+        sheets = [Sheet(algebra, x) if _is_of_scalars(x) else x for x in operands]
         return [meaning(*sheets, **settings).scalars]
     raise NoMeaning(
         f"{name} has no meaning: give its declaration Facts(meaning), or add it to oracles/exact/structure.py"
@@ -157,15 +157,24 @@ def _elementwise(
     given |= {k: bound for k, bound in UNBOUNDED.items() if k in given and given[k] is None}
     fixed = {k: v for k, v in given.items() if isinstance(v, int | float)}
     if name == "pow":
-        fixed |= {k: x for k, x in zip(letters, operands, strict=True) if not isinstance(x, np.ndarray)}
+        fixed |= {
+            k: x for k, x in zip(letters, operands, strict=True) if not isinstance(x, np.ndarray | Whole)
+        }
     free = [(k, x) for k, x in zip(letters, operands, strict=True) if k not in fixed]
     f = derive(meaning, tuple(k for k, _ in free), tuple(sorted(fixed.items())))
+    if any(isinstance(x, Whole) for _, x in free):
+        whole: Any = algebra.each(name, f, [algebra.lift(x) for _, x in free])
+        return whole  # type: ignore[no-any-return]
     arrays = [_scalars(algebra, x) for _, x in free]
     spread = np.broadcast_arrays(*arrays)
     shape = spread[0].shape
     return objects(
         algebra.each(name, f, [a.ravel().tolist() for a in spread]) if spread[0].size else (), shape
     )
+
+
+def _is_of_scalars(x: Any) -> bool:
+    return isinstance(x, Whole) or (isinstance(x, np.ndarray) and x.dtype == object)
 
 
 def _scalars(algebra: Any, x: Any) -> Objects:

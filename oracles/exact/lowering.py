@@ -50,9 +50,10 @@ def dirac(x: Any, order: Any = 0) -> Any:
 
 def larger(x: Any, y: Any) -> Any:
     """The larger of two numbers, one of which may be a plain constant."""
-    if isinstance(x, arb) or isinstance(y, arb):
-        return arb.max(arb(x), arb(y))
-    return x.larger(y) if hasattr(x, "larger") else y.larger(x)
+    for number, other in ((x, y), (y, x)):
+        if hasattr(number, "larger"):
+            return number.larger(other)
+    return arb.max(arb(x), arb(y))
 
 
 def smaller(x: Any, y: Any) -> Any:
@@ -181,16 +182,17 @@ class Lowered:
     """A formula as a function: of numbers, or, by `over`, of columns of balls, row by row.
 
     Attributes:
+        used: the names of the functions and operations in it.
         columnwise: whether it may be called with columns of rounded scalars in place of numbers.
     """
 
-    __slots__ = ("_body", "_column", "columnwise")
+    __slots__ = ("_body", "_column", "columnwise", "used")
 
     def __init__(self, formula: Any, inputs: int) -> None:
         self._body = _body(formula, inputs)
-        used = _used(formula)
-        self.columnwise = used <= COLUMNWISE
-        self._column = None if "choose" in used else _column(formula, inputs)
+        self.used = _used(formula)
+        self.columnwise = self.used <= COLUMNWISE
+        self._column = None if "choose" in self.used else _column(formula, inputs)
 
     def __call__(self, *xs: Any) -> Any:
         """The value for these numbers."""

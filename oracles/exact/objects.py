@@ -13,6 +13,12 @@ Objects = np.ndarray[Any, Any]
 Dim = int | tuple[int, ...] | None
 
 
+class Whole:
+    """An array that an algebra works on as a whole, in place of an array of its scalars."""
+
+    __slots__ = ()
+
+
 def objects(values: Iterable[Any], shape: tuple[int, ...]) -> Objects:
     """An object array of this shape, filled in row-major order."""
     return np.fromiter(values, dtype=object, count=math.prod(shape)).reshape(shape)

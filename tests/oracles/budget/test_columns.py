@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from flint import arb
 
+from oracles.arrayed import lane
 from oracles.arrays import Array
 from oracles.budget import rounded, scalars, sums
 from oracles.budget.accuracy import precision
@@ -38,6 +39,7 @@ EVER = 10**9
 @pytest.mark.parametrize("op", OPS)
 def test_a_column_has_the_budgets_of_its_scalars(op: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Judged with columns only and with scalars only, every case has one outcome and, but for rounding, one budget."""
+    monkeypatch.setattr(lane, "ABLE", False)
     compared = 0
     for face in ("plain", "bulk", "ties", "zero"):
         for case in cases_of(op, face):
@@ -99,6 +101,7 @@ def test_ten_times_the_elements_make_ten_times_the_scalars(
 
     A matrix product's inner products are no scalars of their own, so its scalars grow as the elements of its result.
     """
+    monkeypatch.setattr(lane, "ABLE", False)
     counted = 0
 
     def counting(owner: Any) -> None:

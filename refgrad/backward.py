@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from refgrad.graph import Edge, leaf_node
-from refgrad.modes import set_grad_enabled
+from refgrad.modes import mode, set_grad_enabled
 from refgrad.ops.shaping import to_copy
 from refgrad.tensor import Tensor
 from refgrad.walk import accumulate, run
@@ -79,10 +79,14 @@ def grad(
     wanted = _several(inputs)
     if not wanted:
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
-    roots = _roots(_several(outputs), grad_outputs, create_graph)
+    level = mode.level  # tangents follow tensors, not arrays
+    recorded = create_graph or level is not None
+    roots = _roots(_several(outputs), grad_outputs, recorded)
     edges = [_wanted_edge(t, "One of the differentiated Tensors does not require grad") for t in wanted]
     keep = create_graph if retain_graph is None else retain_graph
-    caught = run(roots, create_graph=create_graph, keep=keep, wanted=edges)
+    caught = run(roots, create_graph=recorded, keep=keep, wanted=edges)
+    if level is not None and not create_graph:
+        caught = {edge: level.cut_off(g) for edge, g in caught.items()}
     found: list[Tensor | None] = []
     for position, (t, edge) in enumerate(zip(wanted, edges, strict=True)):
         g = caught.get(edge)

@@ -7,7 +7,7 @@ cotangent before it hands it over.
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
@@ -46,6 +46,7 @@ class Node:
     """
 
     __slots__ = ("dtype", "edges", "extras", "number", "shape")
+    runs_on_nothing: ClassVar[bool] = False  # whether it is asked even where no cotangent has arrived
 
     edges: "tuple[Node | None, ...]"
     extras: Extras | None
@@ -78,7 +79,7 @@ class Node:
     def answers(
         self, gs: Sequence[Any], useful: "set[Node] | None", create_graph: bool
     ) -> Iterable[tuple[Edge, Any]]:
-        """The cotangents that this node sends on, each with the edge that it goes along.
+        """The cotangents that this node sends on, each with the edge that it goes along; None sends nothing.
 
         gs: the cotangent of each differentiable output, None where none arrived: arrays, or tensors with
             `create_graph`.

@@ -11,24 +11,47 @@ from typing import Any, Final, Self, TypeVar
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+WATCHED: Final = 2
+UNRECORDED: Final = 0
+"""Recorded and not, where the short ways of applying ops have to leave it to the general one."""
+
+
 class _Mode(threading.local):
     """What a thread is in.
 
-    enabled: whether ops record.
+    enabled: True, False, WATCHED or UNRECORDED.
     inference: whether new tensors are inference tensors; then nothing records, and `asked` is what was asked for.
+    level: the dual level that is open, if one is.
     """
 
-    enabled = True
+    enabled: bool | int = True
     inference = False
     asked = False
+    level: Any = None
 
 
 mode = _Mode()
 
 
+def switch(record: bool) -> None:
+    """Record from now on in this thread, or do not."""
+    if mode.level is None or mode.inference:
+        mode.enabled = record
+    else:
+        mode.enabled = WATCHED if record else UNRECORDED
+
+
+def set_level(level: Any) -> Any:
+    """Open a dual level in this thread, or close it with None; returns the one before."""
+    before, mode.level = mode.level, level
+    if not mode.inference:
+        switch(is_grad_enabled())
+    return before
+
+
 def is_grad_enabled() -> bool:
     """Whether ops on tensors that require grad are recorded in this thread."""
-    return mode.asked if mode.inference else mode.enabled
+    return mode.asked if mode.inference else bool(mode.enabled)
 
 
 def is_inference_mode_enabled() -> bool:
@@ -174,11 +197,12 @@ class inference_mode(_GradMode):  # noqa: N801 (PyTorch's name)
     def __init__(self, mode: bool = True) -> None:
         super().__init__()
         self.target = mode
-        self._outside: list[tuple[bool, bool, bool]] = []
+        self._outside: list[tuple[bool | int, bool, bool]] = []
 
     def __enter__(self) -> Self:
         self._outside.append((mode.enabled, mode.inference, mode.asked))
-        mode.enabled, mode.inference, mode.asked = not self.target, self.target, False
+        mode.inference, mode.asked = self.target, False
+        switch(not self.target)
         return self
 
     def __exit__(
@@ -196,5 +220,6 @@ def _swap(enabled: bool) -> bool:
     if mode.inference:
         before, mode.asked = mode.asked, enabled
     else:
-        before, mode.enabled = mode.enabled, enabled
+        before = bool(mode.enabled)
+        switch(enabled)
     return before

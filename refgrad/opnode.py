@@ -12,6 +12,7 @@ import numpy as np
 from refgrad.binding import Plan, Rule
 from refgrad.dtypes import dtype, float32, from_numpy_dtype
 from refgrad.graph import FREED, Edge, Meta, Node, next_number
+from refgrad.modes import mode
 from refgrad.op import Op
 from refgrad.tensor import Tensor
 from refgrad.versions import Version, check_saved, clock
@@ -151,8 +152,12 @@ class OpNode(Node):
         rounded = array if array.dtype == stored else array.astype(stored)
         maker = getattr(self, "maker", None)
         if maker is not None:
-            return Tensor(rounded, maker)
-        return Tensor(rounded, self, positions.index(slot)) if slot in positions else Tensor(rounded)
+            made = Tensor(rounded, maker)
+        elif slot in positions:
+            made = Tensor(rounded, self, positions.index(slot))
+        else:
+            return Tensor(rounded)
+        return made if mode.level is None else mode.level.restore(made)
 
     def __getattr__(self, name: str) -> Any:
         """Saved values under PyTorch's names: `_saved_self`, `_saved_result`, `_saved_dim`."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from refgrad.dtypes import DEFAULT, Array, bool_, int64
+from refgrad.modes import mode
 
 if TYPE_CHECKING:
     from refgrad.tensor import Tensor
@@ -36,6 +37,8 @@ def tensor_text(tensor: "Tensor") -> str:
         notes.append(f"grad_fn=<{type(tensor.grad_fn).__name__}>")
     elif tensor.requires_grad:
         notes.append("requires_grad=True")
+    if mode.level is not None and (tangent := mode.level.of(tensor)) is not None:
+        notes.append(f"tangent={tangent}")
     return _with_notes(OPENING + body, notes)
 
 

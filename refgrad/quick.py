@@ -34,7 +34,7 @@ def quick_unary(op: Op, otherwise: Callable[[Any], Any]) -> Callable[[Any], Any]
         y = op.direct(x)
         if type(y) is not ndarray:
             y = np.asarray(y)
-        if mode.enabled:
+        if mode.enabled is True:
             node = input._node
             if node is None and input._state is not None:
                 node = leaf_node(input)
@@ -55,6 +55,8 @@ def quick_unary(op: Op, otherwise: Callable[[Any], Any]) -> Callable[[Any], Any]
                 return Tensor(y, made(plan, (node,), saved, plan.keep((input,)), y.shape, dtype))
         elif mode.inference:
             return born(Tensor(y))
+        elif mode.enabled is not False:
+            return otherwise(input)
         return Tensor(y)
 
     return function
@@ -90,7 +92,7 @@ def quick_binary(op: Op, otherwise: Callable[[Any, Any], Any]) -> Callable[[Any,
             return otherwise(input, other)
         if type(y) is not ndarray:
             y = np.asarray(y)
-        if mode.enabled:
+        if mode.enabled is True:
             node = input._node
             if node is None and input._state is not None:
                 node = leaf_node(input)
@@ -111,6 +113,8 @@ def quick_binary(op: Op, otherwise: Callable[[Any, Any], Any]) -> Callable[[Any,
                 return Tensor(y, made(plan, (node, beside), saved, tensors, y.shape, dtype))
         elif mode.inference:
             return born(Tensor(y))
+        elif mode.enabled is not False:
+            return otherwise(input, other)
         return Tensor(y)
 
     return function

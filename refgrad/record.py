@@ -82,6 +82,8 @@ def _apply(op: Op, inputs: Sequence[Any], settings: Mapping[str, Any]) -> Any:
     if op.view:
         for out in made:
             attach(out, inputs[0], several=op.many)
+    if mode.level is not None:
+        mode.level.push(op, inputs, settings, made)
     return made[0] if count == 1 and not op.many else tuple(made)
 
 

@@ -55,6 +55,7 @@ class State:
 
     grad_dtype: the NumPy dtype that gradients are cast to; None for none, `OWN_DTYPE` for the tensor's.
     detached: the number of the time at which `detach_` cut it off the graph.
+    tangent: what `refgrad.forward_ad` keeps here while a dual level is open.
     """
 
     __slots__ = (
@@ -65,6 +66,7 @@ class State:
         "inference",
         "requires_grad",
         "retains",
+        "tangent",
         "version",
         "view",
     )
@@ -78,6 +80,7 @@ class State:
         self.view: View | None = None
         self.inference = False
         self.detached = -1
+        self.tangent: Any = None
         self.grad_dtype: Any = OWN_DTYPE
 
     def stored(self, own: np.dtype[Any]) -> Any:
@@ -170,6 +173,11 @@ class Tensor:
         """The steps between neighbours along each dimension, or along `dim`, in elements."""
         steps = tuple(step // self._array.itemsize for step in self._array.strides)
         return steps if dim is None else steps[normal_dim(dim, len(steps))]
+
+    def data_ptr(self) -> int:
+        """The address of the first element."""
+        address: int = self._array.__array_interface__["data"][0]
+        return address
 
     def is_contiguous(self) -> bool:
         """Whether the elements lie in memory row by row."""

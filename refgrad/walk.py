@@ -14,7 +14,7 @@ from numpy import ndarray
 from refgrad.dtypes import from_numpy_dtype
 from refgrad.graph import AccumulateGrad, Edge, Extras, Meta, Node
 from refgrad.lane import take_lane, total
-from refgrad.modes import mode
+from refgrad.modes import mode, switch
 from refgrad.ops.reductions import sum_dim
 from refgrad.ops.shaping import clone, to_copy, view
 from refgrad.tensor import Tensor
@@ -43,7 +43,7 @@ def run(
     """
     pending: Pending = {}
     before = mode.enabled
-    mode.enabled = create_graph
+    switch(create_graph)
     try:
         with np.errstate(all="ignore"):
             for edge, g in roots:
@@ -111,6 +111,8 @@ def _send(
     """Send what `node` answers along its edges."""
     fit = _fit_tensor if create_graph else _fit_array
     for (target, nr), ct in node.answers(gs, useful, create_graph):
+        if ct is None:
+            continue
         ct = fit(ct, target.metas[nr])
         key = (target, nr) if nr else target
         pending[key] = total(pending[key], ct) if key in pending else ct
@@ -120,7 +122,7 @@ def _take(node: Node, pending: Pending, create_graph: bool) -> Sequence[Any] | N
     """The cotangents of the outputs of `node`, each None if it has not arrived; None if none has."""
     gs = [pending.pop((node, nr) if nr else node, None) for nr in range(len(node.metas))]
     if all(g is None for g in gs):
-        return None
+        return gs if node.runs_on_nothing else None
     if node.extras is not None and node.extras.retained:
         _retain(node.extras, gs, create_graph)
     return gs

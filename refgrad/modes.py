@@ -1,25 +1,58 @@
-"""Grad modes: whether ops record, per thread."""
+"""Grad modes: whether ops record, per thread, and whether somebody watches what they record."""
 
 import functools
 import inspect
 import threading
 from collections.abc import Callable, Generator
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+WATCHED: Final = 2
+"""Ops are recorded, and what they record is shown to `refgrad.saved` and `refgrad.anomaly`."""
+
 
 class _Mode(threading.local):
-    enabled = True
+    """enabled: False, True, or WATCHED, which is neither, so that the short ways leave it to the general one.
+
+    watchers: how many blocks of this thread watch what is recorded.
+    """
+
+    enabled: bool | int = True
+    watchers = 0
+
+
+class _Everywhere:
+    """Whether what is recorded is watched in all threads."""
+
+    watched = False
 
 
 mode = _Mode()
 
 
+def switch(record: bool) -> None:
+    """Record from now on in this thread, or do not."""
+    mode.enabled = record and (WATCHED if mode.watchers or _Everywhere.watched else True)
+
+
+def watch(blocks: int) -> None:
+    """Count `blocks` more (or fewer) that watch what this thread records."""
+    mode.watchers += blocks
+    switch(is_grad_enabled())
+
+
+def watch_everywhere(watched: bool) -> None:
+    """Watch what is recorded in all threads, or no longer; a thread that runs notices when it next sets its mode."""
+    _Everywhere.watched = watched
+    _Mode.enabled = WATCHED if watched else True
+    switch(is_grad_enabled())
+
+
 def is_grad_enabled() -> bool:
     """Whether ops on tensors that require grad are recorded in this thread."""
-    return mode.enabled
+    return bool(mode.enabled)
 
 
 class _GradMode:
@@ -31,14 +64,14 @@ class _GradMode:
         self._previous: list[bool] = []
 
     def __enter__(self) -> Self:
-        self._previous.append(mode.enabled)
-        mode.enabled = self.target
+        self._previous.append(is_grad_enabled())
+        switch(self.target)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        mode.enabled = self._previous.pop()
+        switch(self._previous.pop())
 
     def clone(self) -> "_GradMode":
         """A fresh one of the same target, for each call of a decorated function."""
@@ -116,7 +149,7 @@ class set_grad_enabled(_GradMode):  # noqa: N801 (PyTorch's name)
 
     def __enter__(self) -> Self:
         self._previous.append(self._before)
-        mode.enabled = self.target
+        switch(self.target)
         return self
 
     def clone(self) -> _GradMode:
@@ -125,11 +158,12 @@ class set_grad_enabled(_GradMode):  # noqa: N801 (PyTorch's name)
 
     def __call__(self, function: F) -> F:
         """Decorate `function`, and leave the mode where it was before."""
-        mode.enabled = self._before
+        switch(self._before)
         return super().__call__(function)
 
 
 def _swap(enabled: bool) -> bool:
     """Set the mode and return the previous one."""
-    before, mode.enabled = mode.enabled, enabled
+    before = is_grad_enabled()
+    switch(enabled)
     return before

@@ -18,8 +18,9 @@ from refgrad.dtypes import (
 from refgrad.graph import Extras, Meta, Node, leaf_node
 from refgrad.modes import mode
 from refgrad.op import COMMON, FLOAT, MOVES, Op
-from refgrad.opnode import OpNode, node_class
+from refgrad.opnode import OpNode, filled, node_class
 from refgrad.quick import quick_binary, quick_unary
+from refgrad.saved import show
 from refgrad.tensor import Tensor
 
 Stored = np.dtype[Any]
@@ -67,6 +68,8 @@ def _apply(op: Op, inputs: Sequence[Any], settings: Mapping[str, Any]) -> Any:
                 node.extras = Extras(ports, metas)
             for nr, place in enumerate(places):
                 made[place]._node, made[place]._nr = node, nr
+            if mode.enabled is not True:
+                show(node, made)
     return made[0] if count == 1 and not op.many else tuple(made)
 
 
@@ -106,7 +109,7 @@ def _node(
     if plan.settings:
         frame += _settings(op, settings, [x.shape for x in operands])
     held = tuple([_constant(x) for x in plan.keep((inputs,) if op.lists else tuple(inputs))])
-    return node_class(op)(plan, edges, plan.save(frame), held, *metas[0])
+    return filled(node_class(op)(), plan, edges, plan.save(frame), held, *metas[0])
 
 
 def _settings(op: Op, settings: Mapping[str, Any], shapes: Sequence[Any]) -> tuple[Any, ...]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from refgrad.dtypes import Array, dtype, from_numpy_dtype
 from refgrad.graph import AccumulateGrad, Extras, Node
+from refgrad.handles import Hooks
 from refgrad.printing import tensor_text
 
 
@@ -32,15 +33,20 @@ class Size(tuple[int, ...]):
 
 
 class LeafState:
-    """What only leaves, and tensors that retain their gradient, need."""
+    """What only leaves, and tensors that retain their gradient, need.
 
-    __slots__ = ("accumulator", "grad", "requires_grad", "retains")
+    hooks, accumulated: what is called with the gradient, and after it was accumulated; see `refgrad.hooks`.
+    """
+
+    __slots__ = ("accumulated", "accumulator", "grad", "hooks", "requires_grad", "retains")
 
     def __init__(self) -> None:
         self.requires_grad = False
         self.grad: Tensor | None = None
         self.retains = False
         self.accumulator: weakref.ref[AccumulateGrad] | None = None
+        self.hooks: Hooks | None = None
+        self.accumulated: Hooks | None = None
 
 
 class Tensor:

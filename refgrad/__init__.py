@@ -10,6 +10,7 @@ x.grad  # tensor([2., 4.])
 from typing import TYPE_CHECKING, Any
 
 from refgrad import assigning, autograd, dtypes, held, linalg, nn, operators, views
+from refgrad.anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled, set_anomaly_enabled
 from refgrad.dtypes import bfloat16, dtype, float16, float32, float64, int8, int16, int32, int64, uint8
 from refgrad.factories import (
     arange,
@@ -58,6 +59,8 @@ __all__ = [
     "int16",
     "int32",
     "int64",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
     "is_grad_enabled",
     "is_inference",
     "is_inference_mode_enabled",
@@ -67,6 +70,7 @@ __all__ = [
     "no_grad",
     "ones",
     "ones_like",
+    "set_anomaly_enabled",
     "set_grad_enabled",
     "tensor",
     "uint8",

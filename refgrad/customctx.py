@@ -5,6 +5,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from refgrad.customnode import FunctionNode, Kept
+from refgrad.customsaved import PackedTensor, RawSavedTensor
 from refgrad.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class BackwardCFunction(FunctionCtx):
         self.needs_input_grad = needs_input_grad
         self.materialize_grads = True
         self.to_save = self.saved_for_forward = self.dirty_tensors = self.non_differentiable = None
-        self._kept: tuple[Kept | None, ...] | str = ()  # or why they can no longer be read
+        self._kept: tuple[Kept | PackedTensor | None, ...] | str = ()  # or why they can no longer be read
         self._node: weakref.ref[FunctionNode] | None = None
 
     @property
@@ -80,6 +81,13 @@ class BackwardCFunction(FunctionCtx):
             "'saved_variables' is deprecated; use 'saved_tensors'", DeprecationWarning, stacklevel=2
         )
         return self.saved_tensors
+
+    @property
+    def _raw_saved_tensors(self) -> tuple[RawSavedTensor, ...]:
+        """What was saved, to hang hooks on; RuntimeError if it has been freed."""
+        if isinstance(self._kept, str):
+            raise RuntimeError(self._kept)
+        return tuple(RawSavedTensor(self, place) for place in range(len(self._kept)))
 
     def _forget(self, reason: str) -> None:
         """Let go of what was saved; reading it raises RuntimeError with `reason`."""

@@ -37,7 +37,6 @@ class FunctionNode(Node):
     """
 
     __slots__ = ("__weakref__", "arguments", "ctx", "kinds", "places")
-    runs_on_nothing = True
     run: ClassVar[Callable[..., Any]]  # what the Function's `backward` returns; set by `refgrad.function`
 
     def __init__(self, ctx: "BackwardCFunction", arguments: int, places: Sequence[int]) -> None:

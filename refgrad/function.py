@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 from refgrad.customctx import BackwardCFunction, FunctionCtx
 from refgrad.customjvp import attach, output_tangents
 from refgrad.customnode import Error, FunctionNode, Kept
+from refgrad.customsaved import PackedTensor
+from refgrad.customsaved import kept as keep
 from refgrad.dtypes import is_floating
 from refgrad.forward_ad import suspended
 from refgrad.graph import Edge, leaf_node
@@ -262,16 +264,16 @@ def _forbid_writing(wrapped: Sequence[Any], dirty: set[int], node: FunctionNode 
             view.seen = version_of(y).count
 
 
-def _kept(ctx: BackwardCFunction, node: FunctionNode) -> tuple[Kept | None, ...]:
+def _kept(ctx: BackwardCFunction, node: FunctionNode) -> tuple[Kept | PackedTensor | None, ...]:
     """What `forward` saved; TypeError where that is neither tensor nor None."""
-    kept: list[Kept | None] = []
+    kept: list[Kept | PackedTensor | None] = []
     for position, t in enumerate(ctx.to_save or ()):
         if t is not None and not isinstance(t, Tensor):
             raise TypeError(
                 f"save_for_backward can only save variables, but argument {position} is of type "
                 f"{type(t).__name__}"
             )
-        kept.append(None if t is None else Kept(t, node))
+        kept.append(None if t is None else keep(t, node))
     return tuple(kept)
 
 

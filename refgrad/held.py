@@ -75,7 +75,7 @@ def retain_grad(self: Tensor) -> None:
         return
     self.state().retains = True
     extras = node.extras = node.extras or Extras()
-    extras.retained = {**extras.retained, self._nr: weakref.ref(self)}
+    extras.retained = {**extras.retained, self.output_nr: weakref.ref(self)}
 
 
 def check_grad(holder: Tensor, value: object) -> None:

@@ -1,4 +1,4 @@
-"""Grad modes: whether ops record, per thread."""
+"""Grad modes: whether ops record, per thread, and whether somebody watches what they record."""
 
 import functools
 import inspect
@@ -10,10 +10,10 @@ from typing import Any, Final, Self, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-
 WATCHED: Final = 2
 UNRECORDED: Final = 0
-"""Recorded and not, where the short ways of applying ops have to leave it to the general one."""
+"""Recorded and not, where the short ways of applying ops have to leave it to the general one: a dual level is open, or
+what is recorded is shown to `refgrad.saved` and `refgrad.anomaly`."""
 
 
 class _Mode(threading.local):
@@ -22,12 +22,20 @@ class _Mode(threading.local):
     enabled: True, False, WATCHED or UNRECORDED.
     inference: whether new tensors are inference tensors; then nothing records, and `asked` is what was asked for.
     level: the dual level that is open, if one is.
+    watchers: how many blocks of this thread watch what is recorded.
     """
 
     enabled: bool | int = True
     inference = False
     asked = False
     level: Any = None
+    watchers = 0
+
+
+class _Everywhere:
+    """Whether what is recorded is watched in all threads."""
+
+    watched = False
 
 
 mode = _Mode()
@@ -35,10 +43,9 @@ mode = _Mode()
 
 def switch(record: bool) -> None:
     """Record from now on in this thread, or do not."""
-    if mode.level is None or mode.inference:
-        mode.enabled = record
-    else:
-        mode.enabled = WATCHED if record else UNRECORDED
+    level = mode.level is not None and not mode.inference
+    watched = mode.watchers or _Everywhere.watched or level
+    mode.enabled = (WATCHED if watched else True) if record else (UNRECORDED if level else False)
 
 
 def set_level(level: Any) -> Any:
@@ -47,6 +54,21 @@ def set_level(level: Any) -> Any:
     if not mode.inference:
         switch(is_grad_enabled())
     return before
+
+
+def watch(blocks: int) -> None:
+    """Count `blocks` more (or fewer) that watch what this thread records."""
+    mode.watchers += blocks
+    if not mode.inference:
+        switch(is_grad_enabled())
+
+
+def watch_everywhere(watched: bool) -> None:
+    """Watch what is recorded in all threads, or no longer; a thread that runs notices when it next sets its mode."""
+    _Everywhere.watched = watched
+    _Mode.enabled = WATCHED if watched else True
+    if not mode.inference:
+        switch(is_grad_enabled())
 
 
 def is_grad_enabled() -> bool:
@@ -208,7 +230,8 @@ class inference_mode(_GradMode):  # noqa: N801 (PyTorch's name)
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        mode.enabled, mode.inference, mode.asked = self._outside.pop()
+        enabled, mode.inference, mode.asked = self._outside.pop()
+        switch(bool(enabled))
 
     def clone(self) -> "_GradMode":
         """A fresh one of the same target."""

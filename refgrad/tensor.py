@@ -11,6 +11,7 @@ import numpy as np
 
 from refgrad.dtypes import Array, dtype, from_numpy_dtype
 from refgrad.graph import AccumulateGrad, Node
+from refgrad.handles import Hooks
 from refgrad.modes import mode
 from refgrad.printing import tensor_text
 from refgrad.versions import Version, count_of
@@ -53,16 +54,19 @@ class View:
 class State:
     """What few tensors need: leaves, those that retain their gradient, those that are written to, and views.
 
+    hooks, accumulated: what is called with the gradient, and after it was accumulated; see `refgrad.hooks`.
     grad_dtype: the NumPy dtype that gradients are cast to; None for none, `OWN_DTYPE` for the tensor's.
     detached: the number of the time at which `detach_` cut it off the graph.
     tangent: what `refgrad.forward_ad` keeps here while a dual level is open.
     """
 
     __slots__ = (
+        "accumulated",
         "accumulator",
         "detached",
         "grad",
         "grad_dtype",
+        "hooks",
         "inference",
         "requires_grad",
         "retains",
@@ -76,6 +80,8 @@ class State:
         self.grad: Tensor | None = None
         self.retains = False
         self.accumulator: weakref.ref[AccumulateGrad] | None = None
+        self.hooks: Hooks | None = None
+        self.accumulated: Hooks | None = None
         self.version: Version | None = None
         self.view: View | None = None
         self.inference = False

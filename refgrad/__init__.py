@@ -7,13 +7,18 @@ x = torch.tensor([1.0, 2.0], requires_grad=True)
 x.grad  # tensor([2., 4.])
 """
 
+import math
 from typing import TYPE_CHECKING, Any
 
-from refgrad import autograd, dtypes, linalg, nn, operators
+from refgrad import autograd, cuda, dtypes, linalg, nn, operators, optim, queries, random
+from refgrad.devices import device
 from refgrad.dtypes import bfloat16, dtype, float16, float32, float64, int8, int16, int32, int64, uint8
 from refgrad.factories import (
     arange,
     as_tensor,
+    empty,
+    empty_like,
+    eye,
     from_numpy,
     full,
     full_like,
@@ -25,10 +30,25 @@ from refgrad.factories import (
     zeros_like,
 )
 from refgrad.modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from refgrad.printing import set_printoptions
 from refgrad.public import FUNCTIONS, Public, catalogue, offered, publish_elementwise
+from refgrad.queries import get_default_dtype, is_tensor
+from refgrad.random import (
+    Generator,
+    initial_seed,
+    manual_seed,
+    rand,
+    rand_like,
+    randint,
+    randn,
+    randn_like,
+    randperm,
+    seed,
+)
 from refgrad.tensor import Size, Tensor
 
 __all__ = [
+    "Generator",
     "Public",
     "Size",
     "Tensor",
@@ -37,26 +57,45 @@ __all__ = [
     "autograd",
     "bfloat16",
     "catalogue",
+    "cuda",
+    "device",
     "dtype",
+    "empty",
+    "empty_like",
     "enable_grad",
+    "eye",
     "float16",
     "float32",
     "float64",
     "from_numpy",
     "full",
     "full_like",
+    "get_default_dtype",
+    "initial_seed",
     "int8",
     "int16",
     "int32",
     "int64",
     "is_grad_enabled",
+    "is_tensor",
     "linalg",
     "linspace",
+    "manual_seed",
     "nn",
     "no_grad",
     "ones",
     "ones_like",
+    "optim",
+    "rand",
+    "rand_like",
+    "randint",
+    "randn",
+    "randn_like",
+    "random",
+    "randperm",
+    "seed",
     "set_grad_enabled",
+    "set_printoptions",
     "tensor",
     "uint8",
     "zeros",
@@ -65,12 +104,16 @@ __all__ = [
 
 publish_elementwise()
 operators.attach()
+queries.attach()
+queries.publish_aliases()
 
 # The functions of the catalogue, and dtypes whose names are also Python's.
 globals().update({name: offered(name) for name in FUNCTIONS if name != "getitem" and "." not in name})
 globals().update(
     bool=dtypes.bool_, int=int32, float=float32, short=int16, long=int64, half=float16, double=float64
 )
+
+pi, e, inf, nan = math.pi, math.e, math.inf, math.nan
 
 if TYPE_CHECKING:
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import refgrad
+from oracles.generation.losses import LOSSES
 from oracles.generation.steps import DRAWERS, large_numbers, numeric_settings, takes_numbers
 from oracles.generation.values import REALS, offers
 from oracles.program import Case, Dots, Int, NewAxis, Refs, Scalar, Step
@@ -19,7 +20,10 @@ from oracles.program import Case, Dots, Int, NewAxis, Refs, Scalar, Step
 NUMBERS = ("negative", "zero", "ties", "kink", "large", "tiny")
 SHAPES = ("0-d", "empty", "non-square", "non-contiguous", "bulk")
 PAIRS = ("size-1 axis", "mixed ranks", "same twice", "scalar", "mixed dtypes")
-NUMERIC = (("alpha", 1), ("beta", 1), ("threshold", 20), ("min", None), ("max", None))
+NUMERIC = (
+    *(("alpha", 1), ("beta", 1), ("threshold", 20), ("min", None), ("max", None)),
+    ("negative_slope", 0.01),
+)
 """Numeric settings and their defaults."""
 INDICES = ("index array", "repeated index", "mask")
 
@@ -39,18 +43,22 @@ RANKED = {
     *("cat", "getitem", "transpose", "split", "chunk", "flip", "roll", "tril", "triu", "diagonal"),
     *PRODUCTS,
     *INVERTED,
+    "nn.functional.nll_loss",
 }
 """Ops whose operands have at least one dimension."""
 TIED = {"max", "min", "amax", "amin", "relu", "maximum", "minimum"}
 """Ops that decide between elements, or between an element and a number."""
-NEVER_EMPTY = {"mean", "std", "var", "max", "min", "amax", "amin", "logsumexp"}
+NEVER_EMPTY = {"mean", "std", "var", "max", "min", "amax", "amin", "logsumexp", *LOSSES}
 SETTABLE = {
+    *LOSSES,
     *("sum", "mean", "std", "var", "logsumexp", "max", "min", "amax", "amin", "prod", "linalg.vector_norm"),
     *("getitem", "linalg.solve", "flatten", "roll", "tril", "triu", "diagonal", "addmm"),
 }
 PAIRED: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("matmul", "mm", "bmm", "dot", "einsum", "stack"), ("same twice",)),
     **dict.fromkeys((*INVERTED, "mv", "getitem"), ()),
+    **dict.fromkeys(LOSSES, ("same twice",)),
+    "nn.functional.nll_loss": ("repeated index",),
     "cat": ("same twice", "mixed dtypes"),
     "outer": ("same twice", "mixed dtypes"),
     "addmm": ("size-1 axis", "mixed ranks"),
@@ -145,6 +153,7 @@ def _repeats(case: Case) -> bool:
 
 AWAY = (
     *(("keepdim", False), ("correction", 1), ("left", True), ("ord", 2), ("diagonal", 0), ("offset", 0)),
+    ("reduction", "mean"),
     *(("start_dim", 0), ("end_dim", -1), *NUMERIC),
 )
 """Settings and their defaults."""

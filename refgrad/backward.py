@@ -13,6 +13,7 @@ from refgrad.ops.indexing import select
 from refgrad.ops.pieces import stack
 from refgrad.ops.shaping import to_copy
 from refgrad.tensor import Size, Tensor
+from refgrad.views import born
 from refgrad.walk import run
 
 
@@ -116,7 +117,7 @@ def grad(
         found.append(tuple(caught.get(edge) for edge in edges))
         if not allow_unused and not materialize_grads:
             _check_used(found[-1])
-    grads = tuple(map(_tensor, found[0])) if not is_grads_batched else _stacked(found, recorded)
+    grads = _tensors(edges, found[0]) if not is_grads_batched else _stacked(found, recorded)
     if materialize_grads:
         grads = tuple(_zeros(place) if g is None else g for place, g in zip(wanted, grads, strict=True))
     return dict(zip(inputs, grads, strict=True)) if type(inputs) is dict else grads
@@ -293,9 +294,15 @@ def _check_used(caught: Sequence[Any]) -> None:
             )
 
 
+def _tensors(edges: Sequence[Edge], caught: Sequence[Any]) -> tuple[Tensor | None, ...]:
+    """What was caught at each edge, as tensors: one for all inputs of one edge."""
+    made = {edge: _tensor(g) for edge, g in zip(edges, caught, strict=True)}
+    return tuple(made[edge] for edge in edges)
+
+
 def _tensor(g: Any) -> Tensor | None:
     """What was caught, as a tensor."""
-    return Tensor(g) if isinstance(g, np.ndarray) else g
+    return born(Tensor(g)) if isinstance(g, np.ndarray) else g
 
 
 def _stacked(found: Sequence[Sequence[Any]], create_graph: bool) -> tuple[Tensor | None, ...]:

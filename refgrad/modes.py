@@ -90,13 +90,13 @@ class _GradMode:
         self._previous: list[bool] = []
 
     def __enter__(self) -> Self:
-        self._previous.append(_swap(self.target))
+        self._previous.append(swap(self.target))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _swap(self._previous.pop())
+        swap(self._previous.pop())
 
     def clone(self) -> "_GradMode":
         """A fresh one of the same target, for each call of a decorated function."""
@@ -183,14 +183,14 @@ class set_grad_enabled(_GradMode):  # noqa: N801 (PyTorch's name)
                 f"set_grad_enabled(): argument 'enabled' (position 1) must be bool, not {type(mode).__name__}"
             )
         self.target = mode
-        self._before = _swap(mode)
+        self._before = swap(mode)
 
     def __repr__(self) -> str:
         return f"torch.autograd.grad_mode.set_grad_enabled(mode={self.target})"
 
     def __enter__(self) -> Self:
         self._previous.append(self._before)
-        _swap(self.target)
+        swap(self.target)
         return self
 
     def clone(self) -> _GradMode:
@@ -199,7 +199,7 @@ class set_grad_enabled(_GradMode):  # noqa: N801 (PyTorch's name)
 
     def __call__(self, function: F) -> F:
         """Decorate `function`, and leave the mode where it was before."""
-        _swap(self._before)
+        swap(self._before)
         return super().__call__(function)
 
 
@@ -238,7 +238,7 @@ class inference_mode(_GradMode):  # noqa: N801 (PyTorch's name)
         return inference_mode(self.target)
 
 
-def _swap(enabled: bool) -> bool:
+def swap(enabled: bool) -> bool:
     """Set the mode and return the previous one."""
     if mode.inference:
         before, mode.asked = mode.asked, enabled

@@ -17,7 +17,7 @@ from refgrad.dtypes import from_numpy_dtype
 from refgrad.graph import AccumulateGrad, Edge, Extras, Meta, Node
 from refgrad.hooks import run_accumulated, run_post_hooks, run_pre_hooks, run_tensor_hooks
 from refgrad.lane import take_lane, total
-from refgrad.modes import is_grad_enabled, switch
+from refgrad.modes import is_grad_enabled, swap
 from refgrad.ops.reductions import sum_dim
 from refgrad.ops.shaping import to_copy, view
 from refgrad.task import Closing, Pending, Task, running
@@ -42,9 +42,8 @@ def run(
     Raises RuntimeError on reaching a node whose saved values have been freed.
     """
     task = Task(create_graph=create_graph, keep=keep, targets=wanted, capture=capture)
-    before, outer = is_grad_enabled(), running.task
+    outer, before = running.task, swap(create_graph)
     running.task = task
-    switch(create_graph)
     try:
         with np.errstate(all="ignore"):
             pending = task.pending
@@ -55,7 +54,7 @@ def run(
             _visit_all(task)
             return task.caught
     finally:
-        switch(before)
+        swap(before)
         running.task = outer
 
 
@@ -91,9 +90,11 @@ def _visit_all(task: Task) -> None:
 def _visit(node: Node, task: Task) -> None:
     """Run one node with all that hangs on it, if this pass needs it."""
     extras, useful = node.extras, task.useful
-    if useful is not None and node not in useful:
-        return
     gs = _take(node, extras, task.pending)
+    if useful is not None and node not in useful:
+        if extras is not None and any(g is not None for g in gs):
+            _received(extras, gs, task)  # a root: hooks of its tensor run whether its node does or not
+        return
     if useful is not None and node in task.aims and task.capture:
         needed = node in task.needed
         if extras is not None and not needed:

@@ -86,8 +86,10 @@ def read_known(path: Path, unwritten: bool = False) -> tuple[Entry, ...]:
 
 
 def _entries(data: dict[str, Any], path: Path, unwritten: bool) -> Iterator[Entry]:
-    if strange := sorted(set(data) - {"known"}):
-        raise ListError(f"{path}: unknown key {strange[0]!r}: only [[known]] entries may stand here")
+    if strange := sorted(set(data) - {"known", "clause"}):
+        raise ListError(
+            f"{path}: unknown key {strange[0]!r}: only [[known]] and [[clause]] entries may stand here"
+        )
     tables = data.get("known", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise ListError(f"{path}: known: write each entry under a [[known]] of its own")

@@ -48,10 +48,11 @@ def relist(text: str, known: Iterable[Known], findings: Iterable[Finding], since
     became = {_key(record): record for record in known}
     shown = {finding.id: finding for finding in findings}
     new = Rewritten("")
-    taken = {_key_of(entry) for entry in entries}
+    keys = [_key_of(entry) for entry in entries]
+    taken = {key for key in keys if key}
     done = [head]
-    for entry, gap in zip(entries, gaps, strict=True):
-        record = became.get(_key_of(entry))
+    for entry, gap, key in zip(entries, gaps, keys, strict=True):
+        record = became.get(key) if key else None
         kept = _kept(entry, record, shown, taken, new)
         if kept:
             done += [kept, gap]
@@ -94,8 +95,12 @@ def _key(record: Known | Finding) -> Key:
     return record.blame, record.argument, record.error
 
 
-def _key_of(entry: str) -> Key:
-    (table,) = tomllib.loads(entry)["known"]
+def _key_of(entry: str) -> Key | None:
+    """What a known failure goes by; nothing for a clause, which no finding is about."""
+    read = tomllib.loads(entry)
+    if "known" not in read:
+        return None
+    (table,) = read["known"]
     return table["op"], table["argument"], table["error"]
 
 

@@ -44,7 +44,7 @@ def every_warning(library: Any) -> Iterator[None]:
 
 
 def _held(clause: Clause, library: Any) -> Held:
-    claim = Claim(library)
+    claim = library.claim() if hasattr(library, "claim") else Claim(library)
     try:
         with warnings.catch_warnings(), every_warning(library):
             warnings.simplefilter("ignore")

@@ -23,5 +23,6 @@ def test_pytorch_holds(name):
 
 @pytest.mark.parametrize("name", EVERY)
 def test_refgrad_holds(name):
+    """The engine is what can be read to learn what the contract says."""
     held = hold(EVERY[name], refgrad)
     assert held.outcome == ("withdrawn" if name in WITHDRAWN else "holds"), held

@@ -37,7 +37,7 @@ from oracles.answers import (
 )
 from oracles.arrays import DTYPES
 from oracles.clauses.clause import clauses
-from oracles.clauses.holding import hold
+from oracles.clauses.holding import shown
 from oracles.histories.player import Player
 from oracles.program import Step
 from oracles.subjects import load
@@ -176,7 +176,7 @@ def _hold(subject: Subject, request: answers.Hold) -> Reply:
     library = getattr(subject, "tape", None)
     if library is None:
         return Unsupported(f"the adapter of {subject.name} offers no tape")
-    return hold(clauses()[request.clause], library)
+    return shown(clauses()[request.clause], library)
 
 
 _player: list[Player] = []

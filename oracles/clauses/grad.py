@@ -13,11 +13,11 @@ PAGE = "torch.autograd.grad"
 @clause("GR-1", PAGE)
 def fills_nothing(torch: Any, claim: Claim) -> None:
     """grad returns the gradients, as a tuple in the order of the inputs, and no leaf's .grad is touched."""
-    x = torch.tensor(2.0, requires_grad=True)
-    w = torch.tensor(3.0, requires_grad=True)
-    found = torch.autograd.grad(x * x * w, (w, x))
+    x = torch.tensor([2.0], requires_grad=True)
+    w = torch.tensor([3.0], requires_grad=True)
+    found = torch.autograd.grad((x * x * w).sum(), (w, x))
     claim.true(isinstance(found, tuple), "a tuple")
-    claim.equal(found, [4.0, 12.0])
+    claim.equal(found, [[4.0], [12.0]])
     claim.none(x.grad)
     claim.none(w.grad)
 
@@ -25,10 +25,10 @@ def fills_nothing(torch: Any, claim: Claim) -> None:
 @clause("GR-2", PAGE)
 def out_of_reach(torch: Any, claim: Claim) -> None:
     """An input that the outputs do not depend on is an error."""
-    x = torch.tensor(2.0, requires_grad=True)
-    w = torch.tensor(3.0, requires_grad=True)
+    x = torch.tensor([2.0], requires_grad=True)
+    w = torch.tensor([3.0], requires_grad=True)
     with claim.raises(RuntimeError, "appears to not have been used in the graph"):
-        torch.autograd.grad(x * x, (x, w))
+        torch.autograd.grad((x * x).sum(), (x, w))
 
 
 @clause("GR-3", PAGE)
@@ -68,7 +68,7 @@ def by_name(torch: Any, claim: Claim) -> None:
     claim.equal([found["w"], found["x"]], [4.0, 12.0])
 
 
-@clause("GR-7", "behaviour")
+@clause("GR-7", "torch.autograd.grad (behaviour)")
 def of_nothing(torch: Any, claim: Claim) -> None:
     """No inputs at all raise."""
     x = torch.tensor(2.0, requires_grad=True)
@@ -76,7 +76,7 @@ def of_nothing(torch: Any, claim: Claim) -> None:
         torch.autograd.grad(x * x, [])
 
 
-@clause("GR-8", "behaviour")
+@clause("GR-8", "torch.autograd.grad (behaviour)")
 def of_a_constant(torch: Any, claim: Claim) -> None:
     """An input that does not require grad raises."""
     x = torch.tensor(2.0, requires_grad=True)
@@ -88,20 +88,20 @@ def of_a_constant(torch: Any, claim: Claim) -> None:
 @clause("GR-9", PAGE)
 def of_a_result(torch: Any, claim: Claim) -> None:
     """A result may be an input, though it does not retain its gradient; its .grad is not filled."""
-    x = torch.tensor(2.0, requires_grad=True)
+    x = torch.tensor([2.0], requires_grad=True)
     y = x * 3
-    claim.equal(torch.autograd.grad(y * y, y), [12.0])
+    claim.equal(torch.autograd.grad((y * y).sum(), y), [[12.0]])
     claim.none(y.grad)
 
 
 @clause("GR-10", PAGE)
 def of_gradients(torch: Any, claim: Claim) -> None:
     """With create_graph=True one call after another gives derivatives of higher orders."""
-    x = torch.tensor(2.0, requires_grad=True)
-    (first,) = torch.autograd.grad(x * x * x, x, create_graph=True)
-    (second,) = torch.autograd.grad(first, x, create_graph=True)
-    (third,) = torch.autograd.grad(second, x)
-    claim.equal([first, second, third], [12.0, 12.0, 6.0])
+    x = torch.tensor([2.0], requires_grad=True)
+    (first,) = torch.autograd.grad((x * x * x).sum(), x, create_graph=True)
+    (second,) = torch.autograd.grad(first.sum(), x, create_graph=True)
+    (third,) = torch.autograd.grad(second.sum(), x)
+    claim.equal([first, second, third], [[12.0], [12.0], [6.0]])
     claim.true(not third.requires_grad, "without create_graph the last requires no grad")
 
 

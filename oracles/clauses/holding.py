@@ -7,11 +7,15 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
+
+from msgspec import structs
 
 from oracles.answers import Held
 from oracles.clauses.claim import Claim, Violated, lacks
 from oracles.clauses.clause import Clause
+from oracles.clauses.script import Unwritable, script
 
 
 def hold(clause: Clause, library: Any) -> Held:
@@ -26,6 +30,20 @@ def hold(clause: Clause, library: Any) -> Held:
     thread.start()
     thread.join()
     return found[0]
+
+
+def shown(clause: Clause, library: Any) -> Held:
+    """The outcome, and where the clause does not hold a script that shows it with the library alone."""
+    held = hold(clause, library)
+    if held.outcome not in ("violated", "errored"):
+        return held
+    if not isinstance(library, ModuleType):  # it has noted what was called, in the library's own words
+        noted = "\n".join(library.recorded())
+        return structs.replace(held, lines=noted, script=noted)
+    try:
+        return structs.replace(held, script=script(clause, library.__name__))
+    except Unwritable:
+        return held
 
 
 @contextmanager
@@ -44,7 +62,7 @@ def every_warning(library: Any) -> Iterator[None]:
 
 
 def _held(clause: Clause, library: Any) -> Held:
-    claim = Claim(library)
+    claim = library.claim() if hasattr(library, "claim") else Claim(library)
     try:
         with warnings.catch_warnings(), every_warning(library):
             warnings.simplefilter("ignore")

@@ -171,7 +171,7 @@ def frozen(torch: Any, claim: Claim) -> None:
     claim.equal(x.grad, [6.0, 8.0])
 
 
-@clause("RG-15", "torch.Tensor.data")
+@clause("RG-15", "autograd › Variable (deprecated)")
 def past_the_history(torch: Any, claim: Claim) -> None:
     """x.data shares the memory outside of history: writing there counts no version, and backward notices nothing."""
     x = torch.tensor([1.0, 2.0], requires_grad=True)

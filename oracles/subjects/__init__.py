@@ -10,7 +10,7 @@ from pathlib import Path
 
 from oracles.subjects.protocol import MEMBERS, Subject, SubjectError, UnknownSubject
 
-NAMES = ("refgrad", "torch", "autograd")
+NAMES = ("refgrad", "torch", "autograd", "jax", "mygrad", "tinygrad", "micrograd")
 
 
 def available() -> tuple[str, ...]:

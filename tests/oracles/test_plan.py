@@ -41,7 +41,10 @@ def test_a_request_is_kept_in_the_catalogues_order() -> None:
     ("changes", "said"),
     [
         ({"subject": "pytorch"}, "unknown subject 'pytorch': did you mean torch"),
-        ({"subject": "zzz"}, "there are refgrad, torch, autograd; --subject-file FILE judges any other"),
+        (
+            {"subject": "zzz"},
+            "mygrad, tinygrad, micrograd; --subject-file FILE judges any other",
+        ),
         ({"ops": ("expp",)}, "unknown op 'expp': did you mean exp"),
         ({"ops": ("zzzzz",)}, "`refgrad ops` lists them"),
         ({"dtypes": ("float46",)}, "unknown dtype 'float46': did you mean float64"),

@@ -243,7 +243,7 @@ def test_loading_that_hangs_is_ended(tmp_path: Path) -> None:
 
 def test_names() -> None:
     """The project's own subjects are listed, and an unknown name is refused with that list."""
-    assert available() == ("refgrad", "torch", "autograd")
+    assert available() == ("refgrad", "torch", "autograd", "jax", "mygrad", "tinygrad", "micrograd")
     with pytest.raises(UnknownSubject, match="refgrad, torch, autograd"):
         load("pytorch")
     with pytest.raises(SubjectError, match="no subject is called 'pytorch'"):

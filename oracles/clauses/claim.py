@@ -116,7 +116,8 @@ def lacks(error: Exception, library: Any) -> str:
     """
     if isinstance(error, Unsupported | NotImplementedError | ImportError):
         return str(error) or type(error).__name__
-    if isinstance(error, AttributeError) and _root(error.obj) == _root(library):
+    own = getattr(library, "packages", None) or {_root(library)}
+    if isinstance(error, AttributeError) and _root(error.obj) in own:
         return re.sub(r"\s+", " ", str(error))
     return ""
 

@@ -92,6 +92,11 @@ class Tape:
         self._used: set[str] = set()
         self.lines = Lines()
 
+    @property
+    def packages(self) -> set[str]:
+        """The packages whose objects are the library's own."""
+        return {module.partition(".")[0] for module in self._shape.namespaces.values()} - {"builtins"}
+
     def claim(self) -> Claim:
         """Claims that note what they are made of."""
         return NotedClaim(self, self.lines)

@@ -10,12 +10,22 @@ from oracles.clauses.clause import clause
 
 
 def in_threads(count: int, task: Any) -> None:
-    """Run the task in so many threads at once, each with its number, and wait for all."""
-    threads = [threading.Thread(target=task, args=(k,)) for k in range(count)]
+    """Run the task in so many threads at once, each with its number, wait for all, and raise what one raised."""
+    raised: list[BaseException] = []
+
+    def run(k: int) -> None:
+        try:
+            task(k)
+        except BaseException as error:
+            raised.append(error)
+
+    threads = [threading.Thread(target=run, args=(k,)) for k in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    if raised:
+        raise raised[0]
 
 
 @clause("TH-1", "notes/autograd › Multithreaded Autograd")

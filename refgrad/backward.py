@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from refgrad.graph import Edge, leaf_node
+from refgrad.graph import AccumulateGrad, Edge, leaf_node
 from refgrad.modes import set_grad_enabled
 from refgrad.ops.shaping import to_copy
 from refgrad.tensor import Tensor
@@ -115,6 +115,8 @@ def _wanted_edge(t: object, refusal: str) -> Edge:
     if not isinstance(t, Tensor):
         raise RuntimeError(f"all inputs have to be Tensors or GradientEdges, but got {type(t).__name__}")
     edge = _edge_of(t)
+    if edge is None and t.requires_grad:  # a view that leads nowhere: nothing arrives there
+        edge = (AccumulateGrad(t), 0)
     if edge is None:
         raise RuntimeError(refusal)
     return edge

@@ -63,7 +63,7 @@ def _set_grad_dtype(self: Tensor, wanted: Any) -> None:
 
 def _retains_grad(self: Tensor) -> bool:
     """Whether a tensor that is no leaf keeps its gradient."""
-    return self._node is not None and self._state is not None and self._state.retains
+    return self._state is not None and self._state.retains
 
 
 def retain_grad(self: Tensor) -> None:

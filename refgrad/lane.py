@@ -46,6 +46,7 @@ def take_lane(pending: dict[Any, Any], fit: Any, *, keep: bool) -> None:
                 raise RuntimeError(FREED)
             if node.number < latest:
                 check_saved(node)
+                saved = node.saved or ()
             following: Any = None
             ahead: Any = None
             for position, formula, count, first, second, pick in plan.steps:  # type: ignore[union-attr]

@@ -21,6 +21,7 @@ class _Mode(threading.local):
     enabled = True
     inference = False
     asked = False
+    keeping: Any = None  # the context of `refgrad.mutation` that the thread is in
 
 
 mode = _Mode()

@@ -32,8 +32,13 @@ def tensor_text(tensor: "Tensor") -> str:
         body = _body(array.astype(np.float64) if tensor.dtype.kind == "f" else array)
         if tensor.dtype not in (DEFAULT, int64, bool_):
             notes.append(f"dtype={tensor.dtype}")
-    if tensor.grad_fn is not None:
-        notes.append(f"grad_fn=<{type(tensor.grad_fn).__name__}>")
+    try:
+        node = tensor.grad_fn
+        name = "" if node is None else type(node).__name__
+    except RuntimeError:  # a view that a write has made invalid
+        name = "Invalid"
+    if name:
+        notes.append(f"grad_fn=<{name}>")
     elif tensor.requires_grad:
         notes.append("requires_grad=True")
     return _with_notes(OPENING + body, notes)

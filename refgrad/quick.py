@@ -24,7 +24,9 @@ def quick_unary(op: Op, otherwise: Callable[[Any], Any]) -> Callable[[Any], Any]
     """A function of one tensor that applies `op`, and leaves whatever is unusual to `otherwise`."""
     made = node_class(op)
 
-    def function(input: Any) -> Any:
+    def function(input: Any, *, out: Any = None) -> Any:
+        if out is not None:
+            return _to_out(op.name, function, out, input)
         if type(input) is not Tensor or input._nr:
             return otherwise(input)
         x = input._array
@@ -64,7 +66,9 @@ def quick_binary(op: Op, otherwise: Callable[[Any, Any], Any]) -> Callable[[Any,
     """The same for two tensors of one dtype, or a tensor and a number."""
     made = node_class(op)
 
-    def function(input: Any, other: Any) -> Any:
+    def function(input: Any, other: Any, *, out: Any = None) -> Any:
+        if out is not None:
+            return _to_out(op.name, function, out, input, other)
         if type(input) is not Tensor or input._nr:
             return otherwise(input, other)
         x = input._array
@@ -114,3 +118,9 @@ def quick_binary(op: Op, otherwise: Callable[[Any, Any], Any]) -> Callable[[Any,
         return Tensor(y)
 
     return function
+
+
+def _to_out(name: str, function: Callable[..., Any], out: Any, *args: Any) -> Any:
+    from refgrad.out import write_out  # which writes, as ops do that are made with this module
+
+    return write_out(name, function, out, *args)

@@ -131,7 +131,10 @@ def _retain(extras: Extras, gs: Sequence[Any], create_graph: bool) -> None:
     for nr, kept in extras.retained.items():
         retaining = kept()
         if retaining is not None and gs[nr] is not None:
+            held = retaining.state().grad
             store(retaining, gs[nr], create_graph)
+            if held is not None:
+                retaining.state().grad = held + retaining.state().grad
 
 
 def _finish(leaf: Node, pending: Pending, create_graph: bool) -> None:
@@ -141,6 +144,10 @@ def _finish(leaf: Node, pending: Pending, create_graph: bool) -> None:
         return
     assert isinstance(leaf, AccumulateGrad)
     holder = leaf.variable
+    if not holder.requires_grad:  # no longer
+        return
+    if holder._node is not None:
+        raise RuntimeError("leaf variable has been moved into the graph interior")
     alone = not create_graph and sys.getrefcount(g) <= ALONE and g.base is None and g.flags.writeable
     if alone and holder.state().grad is None and g.flags.c_contiguous and holder._array.flags.c_contiguous:
         holder.state().grad = Tensor(g)  # nobody else has it, so it need not be copied
@@ -162,8 +169,6 @@ def accumulate(leaf: Tensor, g: Any, create_graph: bool) -> None:
     state = leaf.state()
     if state.grad is None:
         store(leaf, g, create_graph)
-        assert state.grad is not None
-        version_of(state.grad).count = 1  # PyTorch, too, copies into memory of the gradient's own
     elif create_graph:
         state.grad = state.grad + g
     else:

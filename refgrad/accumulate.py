@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from refgrad.graph import Extras
+from refgrad.modes import mode
 from refgrad.ops.shaping import clone
 from refgrad.tensor import Tensor
-from refgrad.versions import version_of
+from refgrad.versions import INFERENCE_WRITE, version_of
+from refgrad.views import born
 
 
 def retain(extras: Extras, gs: Sequence[Any], create_graph: bool) -> None:
@@ -27,7 +29,7 @@ def hand_over(holder: Tensor, g: Any, create_graph: bool) -> None:
     state = holder.state()
     alone = not create_graph and sys.getrefcount(g) <= ALONE and g.base is None and g.flags.writeable
     if alone and state.grad is None and g.flags.c_contiguous and holder._array.flags.c_contiguous:
-        state.grad = Tensor(g)  # nobody else has it, so it need not be copied
+        state.grad = born(Tensor(g))  # nobody else has it, so it need not be copied
         return
     accumulate(holder, g, create_graph)
 
@@ -53,7 +55,10 @@ def accumulate(leaf: Tensor, g: Any, create_graph: bool) -> None:
         state.grad = state.grad + g
     else:
         np.add(state.grad._array, g, out=state.grad._array)
-        version_of(state.grad).write()
+        if not state.grad.is_inference():
+            version_of(state.grad).write()
+        elif not mode.inference:  # PyTorch, too, has written by then
+            raise RuntimeError(INFERENCE_WRITE)
 
 
 def store(holder: Tensor, g: Any, create_graph: bool) -> None:
@@ -61,13 +66,15 @@ def store(holder: Tensor, g: Any, create_graph: bool) -> None:
     state = holder.state()
     if create_graph:
         state.grad = clone(g)
-        version_of(state.grad).count = 1
+        if not mode.inference:
+            version_of(state.grad).count = 1
         return
     dense = _is_dense(holder._array)
     fresh = np.empty_like(holder._array, order="K" if dense else "C", subok=False, dtype=g.dtype)
     np.copyto(fresh, g)
-    state.grad = Tensor(fresh)
-    version_of(state.grad).count = 1  # PyTorch, too, copies into memory of the gradient's own
+    state.grad = born(Tensor(fresh))
+    if not mode.inference:
+        version_of(state.grad).count = 1  # PyTorch, too, copies into memory of the gradient's own
 
 
 def _is_dense(array: np.ndarray[Any, Any]) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 
 from refgrad.dtypes import Array, Number, dtype
 from refgrad.inplace import EXPANDED, NAMES, SHARED, in_place, overlapping, overwrite, reshaped
+from refgrad.modes import is_grad_enabled
 from refgrad.ops import filling
 from refgrad.ops.indexing import Indices, as_integers, places, subscripted
 from refgrad.ops.shapes import expanded
@@ -16,6 +17,7 @@ from refgrad.ops.shaping import expand, squeeze_in_place, view
 from refgrad.public import check_tensor, type_name
 from refgrad.record import apply
 from refgrad.tensor import Tensor, normal_dim
+from refgrad.views import check_write
 
 PUT: Final = EXPANDED.format("index_put_", "tensor[indices] = tensor")
 
@@ -198,6 +200,7 @@ def compared(name: str) -> Callable[[Tensor, Any], Tensor]:
 
 def t_(self: Tensor) -> Tensor:
     """The very matrix transposed."""
+    check_write(self, recorded=is_grad_enabled() and self.requires_grad)
     if self._array.ndim > 2:
         raise RuntimeError(f"t_() expects a tensor with <= 2 dimensions, but self is {self._array.ndim}D")
     return reshaped(self, filling.t_in_place)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from refgrad.dtypes import from_numpy_dtype
-from refgrad.graph import Edge, Node, edge_of
+from refgrad.graph import AccumulateGrad, Edge, Node, edge_of
 from refgrad.modes import mode, set_grad_enabled
 from refgrad.ops.indexing import select
 from refgrad.ops.pieces import stack
@@ -160,6 +160,8 @@ def _edge(place: object) -> Edge:
     if not isinstance(place, Tensor):
         raise RuntimeError(f"all inputs have to be Tensors or GradientEdges, but got {type(place).__name__}")
     edge = edge_of(place)
+    if edge is None and place.requires_grad:  # a view that leads nowhere: nothing arrives there
+        edge = (AccumulateGrad(place), 0)
     if edge is None:
         raise RuntimeError("One of the differentiated Tensors does not require grad")
     return edge

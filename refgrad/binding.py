@@ -114,7 +114,7 @@ class Plan:
     keep: Picker  # those inputs, from all
     rules: tuple[tuple[Rule, Picker], ...]  # each live rule, with its arguments from what is saved
     steps: tuple[Step, ...] | None  # the same, where each serves the one input
-    saves: bool  # whether any tensor is saved: then a second backward pass needs retain_graph
+    saves: bool  # whether any tensor is saved, `indices` included: then a second backward pass needs retain_graph
     settings: bool  # whether any setting or shape is saved
     short: str  # what is saved, in a word, where that is common: see `NOTHING`
     constant: tuple[Any, ...]  # when `short` is "none": what is saved where settings are at their defaults
@@ -148,7 +148,7 @@ class Binding:
             keep=_picker(inputs),
             rules=rules,
             steps=tuple(_step(rule, slots, pick) for rule, pick in rules) if single else None,
-            saves=any(slot < first + count for slot in slots),
+            saves=any(slot < first + count or slot == self.frame.slots.get("indices") for slot in slots),
             settings=any(slot >= first + count for slot in slots),
             short=short,
             constant=tuple(defaults),

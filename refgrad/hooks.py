@@ -29,7 +29,12 @@ def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Remo
     """
     if not self.requires_grad:
         raise RuntimeError(NO_GRAD)
-    node = self.grad_fn
+    try:
+        node = self.grad_fn
+    except RuntimeError:  # an invalid view; hooks that it has keep their place, as PyTorch's do
+        node = self._node
+        if node is None or node.extras is None or self.output_nr not in node.extras.tensor_hooks:
+            raise
     if node is not None:
         return add(extras_of(node).tensor_hooks.setdefault(self.output_nr, Hooks()), hook)
     state = self.state()

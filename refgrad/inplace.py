@@ -2,6 +2,7 @@
 
 import re
 import warnings
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any, Final
@@ -18,7 +19,7 @@ from refgrad.public import FUNCTIONS
 from refgrad.record import NONE, apply
 from refgrad.slices import CopySlices
 from refgrad.tensor import Tensor
-from refgrad.versions import Version, version_of
+from refgrad.versions import INFERENCE_WRITE, Version, unversioned, version_of
 from refgrad.views import check_write, set_edge, written
 
 Function = Callable[[Tensor], Tensor]
@@ -41,8 +42,11 @@ def overwrite(
     tensors = [x for x in others if type(x) is Tensor]
     recorded = is_grad_enabled() and (target.requires_grad or any(x.requires_grad for x in tensors))
     check_write(target, recorded=recorded)
+    if recorded:
+        for x in tensors:
+            x.grad_fn  # noqa: B018 (a view that a write has made invalid says so before anything else does)
     check_memory(target, tensors, shared)
-    made = function(target)
+    made = function(apply(clone, (target,)) if recorded and unversioned(target) else target)
     if made._node is not None and made._node.edges[0] is not (None if target.is_leaf else target._node):
         made = function(
             apply(clone, (target,))
@@ -56,21 +60,31 @@ def reshaped(target: Tensor, op: Op, settings: Mapping[str, Any] = NONE) -> Tens
     check_write(target, recorded=is_grad_enabled() and target.requires_grad)
     made = apply(op, (target,), settings)
     target._array = made._array
-    if target.is_inference():
-        if not mode.inference:
-            raise RuntimeError(INFERENCE_WRITE)
+    if not counts(target):
         return target
     version = version_of(target)
     version.write()
     if made._node is not None:
         set_edge(target, made._node, made._nr)
-    view = target.state().view
-    if view is not None:
-        view.seen = version.count
+        view = target.state().view
+        if view is not None:
+            view.seen = version.count
     written(target)
     if mode.level is not None:
         mode.level.turned(target, made)
     return target
+
+
+def counts(target: Tensor) -> bool:
+    """Whether writes to `target` are counted, as they are not in inference mode on its own kind of tensors.
+
+    RuntimeError for an inference tensor outside the mode, which PyTorch, too, finds only when it has been written to.
+    """
+    if not target.is_inference():
+        return True
+    if not mode.inference and unversioned(target):
+        raise RuntimeError(INFERENCE_WRITE)
+    return not mode.inference
 
 
 def commit(target: Tensor, made: Tensor, *, casts: bool) -> None:
@@ -84,10 +98,10 @@ def commit(target: Tensor, made: Tensor, *, casts: bool) -> None:
         check_cast(from_numpy_dtype(fresh.dtype), target.dtype)
     if node is not None:
         keep_original(node, target)
+    if mode.keeping is not None:
+        mode.keeping.keep(array)
     np.copyto(array, fresh, casting="unsafe")
-    if target.is_inference():
-        if not mode.inference:
-            raise RuntimeError(INFERENCE_WRITE)
+    if not counts(target):
         return
     version = version_of(target)
     number = version.write()
@@ -97,6 +111,9 @@ def commit(target: Tensor, made: Tensor, *, casts: bool) -> None:
     written(target)
     if mode.level is not None:
         mode.level.written(target, made)
+    if isinstance(node, OpNode) and node.versions_of_outputs() and target.state().view is not None:
+        assert target._node is not None
+        node.tie_slot(0, version, number, weakref.ref(target._node))
 
 
 def keep_original(node: Node, target: Tensor) -> None:
@@ -146,13 +163,6 @@ def replaced(values: tuple[Any, ...], place: int, value: Any) -> tuple[Any, ...]
     return (*values[:place], value, *values[place + 1 :])
 
 
-INFERENCE_WRITE: Final = (
-    "Inplace update to inference tensor outside InferenceMode is not allowed."
-    "You can make a clone to get a normal tensor before doing inplace update."
-    "See https://github.com/pytorch/rfcs/pull/17 for more details."
-)
-
-
 def check_cast(kind: dtype, wanted: dtype) -> None:
     """RuntimeError where a result of one dtype may not be written to a tensor of another."""
     if (kind.kind == "f" and wanted.kind != "f") or (kind.kind != "b" and wanted.kind == "b"):
@@ -168,7 +178,7 @@ EXPANDED: Final = (
 def check_memory(target: Tensor, others: Iterable[Tensor], shared: str | None) -> None:
     """RuntimeError where elements of `target` share a place, with each other or with some of those that are read."""
     array = target._array
-    if any(step == 0 and size > 1 for step, size in zip(array.strides, array.shape, strict=True)):
+    if array.size and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)):
         if shared:
             warnings.warn(shared, UserWarning, stacklevel=4)
         if shared is None:

@@ -52,6 +52,7 @@ def take_lane(pending: dict[Any, Any], fit: Any, *, keep: bool) -> OpNode | None
                 raise RuntimeError(FREED)
             if node.number < latest:
                 check_saved(node)
+                saved = node.saved or ()
             if not keep and plan.saves:  # at once, so that of two threads one alone gets it
                 tensors = node.tensors
                 node.saved = node.tensors = None

@@ -28,6 +28,7 @@ class _Mode(threading.local):
     enabled: bool | int = True
     inference = False
     asked = False
+    keeping: Any = None  # the context of `refgrad.mutation` that the thread is in
     level: Any = None
     watchers = 0
 

@@ -4,6 +4,7 @@ A saved output holds its array, never its tensor: the tensor holds the node, and
 graph alive until the next collection.
 """
 
+import weakref
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, Final
@@ -14,6 +15,7 @@ from refgrad.binding import Plan, Rule
 from refgrad.dtypes import dtype, float32, from_numpy_dtype
 from refgrad.graph import FREED, Edge, Meta, Node, next_number
 from refgrad.modes import mode
+from refgrad.mutation import AllowMutationOnSavedContext
 from refgrad.op import Op
 from refgrad.saved import Packed, SavedTensor, reading_order, unpacked
 from refgrad.tensor import Tensor
@@ -21,6 +23,10 @@ from refgrad.versions import Version, check_saved, clock
 
 FIRST_NAMES: Final = {"x": "self", "a": "self", "b": "other", "y": "result", "x_shape": "self_sym_sizes"}
 """What PyTorch calls, among saved values, what our formulas call by one letter."""
+
+
+Saved = tuple[Version, int, weakref.ref[Node] | None]
+"""The version of a saved output, the number since when it may not change, and for a view the node that it has now."""
 
 
 class OpNode(Node):
@@ -34,7 +40,7 @@ class OpNode(Node):
     __slots__ = ("maker", "plan", "saved", "tensors", "versions")
     op: Op
     # unset but where they are needed
-    versions: dict[int, tuple[Version, int]]  # of saved outputs, with the number since when
+    versions: dict[int, Saved]  # of saved outputs
     maker: Node  # what the saved output comes from while that is another node
 
     plan: Plan
@@ -101,18 +107,24 @@ class OpNode(Node):
         if self.plan.saves:
             self.saved = self.tensors = None
 
-    def tie(self, nr: int, version: Version) -> None:
-        """Output `nr` has a version from now on; if it is saved, remember that."""
+    def tie(self, nr: int, version: Version) -> Version:
+        """Output `nr` has a version from now on: `version`, or that which it has already where it is saved."""
         slot = self.op.binding.cotangents[0] + nr if self.op.many else self.op.binding.cotangents[nr]
+        known = self.versions_of_outputs().get(slot)
+        if known is not None:  # a tensor that stands for the saved output has asked before
+            return known[0]
         if self.saved is not None and slot in self.plan.slots:
             self.tie_slot(slot, version, self.number)
+        return version
 
-    def tie_slot(self, slot: int, version: Version, since: int) -> None:
-        """The saved output at `slot` has this version, and was saved at the time `since`."""
-        self.versions = {**self.versions_of_outputs(), slot: (version, since)}
+    def tie_slot(
+        self, slot: int, version: Version, since: int, maker: weakref.ref[Node] | None = None
+    ) -> None:
+        """The saved output at `slot` has this version and was saved at the time `since`; see `Saved`."""
+        self.versions = {**self.versions_of_outputs(), slot: (version, since, maker)}
 
-    def versions_of_outputs(self) -> dict[int, tuple[Version, int]]:
-        """The versions of saved outputs that have one, each with the number since when it is to stay."""
+    def versions_of_outputs(self) -> dict[int, Saved]:
+        """What is known of saved outputs that have a version."""
         try:
             return self.versions
         except AttributeError:
@@ -127,6 +139,26 @@ class OpNode(Node):
         for place in reading_order(self.plan):
             arrays[place] = unpacked(arrays[place], self)
         return tuple(arrays)
+
+    def restore(self, context: AllowMutationOnSavedContext) -> None:
+        """Take back what was saved as it was when it was saved, where it was written to in `context`."""
+        assert self.saved is not None
+        assert self.tensors is not None
+        saved, tensors = list(self.saved), list(self.tensors)
+        known = self.versions_of_outputs()
+        for i, slot in enumerate(self.plan.slots):
+            since = known[slot][1] if slot in known else self.number
+            held = saved[i]
+            saved[i] = [context.before(x, since) for x in held] if isinstance(held, list) else held
+            if isinstance(held, np.ndarray):
+                saved[i] = context.before(held, since)
+        for i, position in enumerate(self.plan.inputs):
+            if isinstance(tensors[i], Tensor):
+                old = context.before(tensors[i]._array, self.number)
+                if old is not tensors[i]._array:
+                    node, nr = self.edge(position) or (None, 0)
+                    tensors[i] = Tensor(old, node, nr)
+        self.saved, self.tensors = tuple(saved), tuple(tensors)
 
     def saved_tensors(self) -> tuple[Any, ...]:
         """What `saved` holds, with tensors for arrays: inputs in the dtype the op saw, outputs made anew."""
@@ -215,7 +247,8 @@ def node_class(op: Op) -> type[OpNode]:
     """
     if op.node_class is None:
         name = op.node.rpartition("::")[2]
-        op.node_class = type(name, (OpNode,), {"__slots__": (), "op": op, **_saved_properties(op)})
+        slots = ("__weakref__",) if op.name == "as_strided" else ()
+        op.node_class = type(name, (OpNode,), {"__slots__": slots, "op": op, **_saved_properties(op)})
     made: type[OpNode] = op.node_class
     return made
 

@@ -91,8 +91,13 @@ def tensor_text(tensor: "Tensor") -> str:
         notes.append(f"size={array.shape}")
     if tensor.dtype is not DEFAULT and (array.size == 0 or tensor.dtype not in (int64, bool_)):
         notes.append(f"dtype={tensor.dtype}")
-    if tensor.grad_fn is not None:
-        notes.append(f"grad_fn=<{type(tensor.grad_fn).__name__}>")
+    try:
+        node = tensor.grad_fn
+        name = "" if node is None else type(node).__name__
+    except RuntimeError:  # a view that a write has made invalid
+        name = "Invalid"
+    if name:
+        notes.append(f"grad_fn=<{name}>")
     elif tensor.requires_grad:
         notes.append("requires_grad=True")
     if mode.level is not None and (tangent := mode.level.of(tensor)) is not None:

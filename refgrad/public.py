@@ -88,6 +88,10 @@ def public(
     return publish
 
 
+WITH_OUT: Final = frozenset({"add", "sub", "div", "neg", "pow", "square", "clamp", "matmul", "mm", "round"})
+"""Those of the functions with a signature of their own that take `out=`; every elementwise one does."""
+
+
 def offered(name: str) -> Callable[..., Any]:
     """The function as a module offers it: an operand that is no tensor may say itself what the function means.
 
@@ -100,6 +104,11 @@ def offered(name: str) -> Callable[..., Any]:
 
     @wraps(function)
     def asking(*args: Any, **settings: Any) -> Any:
+        if "out" in settings and settings["out"] is not None and name in WITH_OUT:
+            from refgrad.out import write_out  # which writes with ops, which this module publishes
+
+            out = settings.pop("out")
+            return write_out(name, function, out, *args, **settings)
         try:
             return function(*args, **settings)
         except (AttributeError, TypeError):

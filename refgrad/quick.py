@@ -32,7 +32,9 @@ def quick_unary(op: Op, otherwise: Callable[[Any], Any]) -> Callable[[Any], Any]
     """A function of one tensor that applies `op`, and leaves whatever is unusual to `otherwise`."""
     node_of = node_class(op)
 
-    def function(input: Any) -> Any:
+    def function(input: Any, *, out: Any = None) -> Any:
+        if out is not None:
+            return _to_out(op.name, function, out, input)
         if type(input) is not Tensor or input._nr:
             return otherwise(input)
         x = input._array
@@ -91,7 +93,9 @@ def quick_binary(op: Op, otherwise: Callable[[Any, Any], Any]) -> Callable[[Any,
     """The same for two tensors of one dtype, or a tensor and a number."""
     node_of = node_class(op)
 
-    def function(input: Any, other: Any) -> Any:
+    def function(input: Any, other: Any, *, out: Any = None) -> Any:
+        if out is not None:
+            return _to_out(op.name, function, out, input, other)
         if type(input) is not Tensor or input._nr:
             return otherwise(input, other)
         x = input._array
@@ -167,5 +171,12 @@ def with_own_code(function: F) -> F:
     copied: Any = FunctionType(
         function.__code__.replace(), function.__globals__, function.__name__, None, function.__closure__
     )
+    copied.__kwdefaults__ = function.__kwdefaults__
     own: F = copied
     return own
+
+
+def _to_out(name: str, function: Callable[..., Any], out: Any, *args: Any) -> Any:
+    from refgrad.out import write_out  # which writes, as ops do that are made with this module
+
+    return write_out(name, function, out, *args)

@@ -64,10 +64,10 @@ def _apply(op: Op, inputs: Sequence[Any], settings: Mapping[str, Any]) -> Any:
     several = op.many or count + len(op.aux) > 1
     results = [_array(r) for r in answer] if several else [_array(answer)]
     made = [Tensor(out if half is None else _round(out, half)) for out in results[:count]]
-    if mode.enabled:
+    if mode.enabled and not (op.view and inputs[0].is_inference()):
         edges, ports, mask = _edges(op, inputs)
         places = tuple(range(count)) if op.many else op.binding.cotangents
-        if mask and is_floating(made[places[0]]._array.dtype):  # integers have no gradient
+        if (mask or ports) and is_floating(made[places[0]]._array.dtype):  # integers have no gradient
             results[:count] = [_widen(out._array) for out in made]
             metas = tuple([(made[i]._array.shape, made[i]._array.dtype) for i in places])
             node = _node(op, inputs, operands, results, settings, edges, mask, metas)
@@ -150,7 +150,7 @@ def _edges(op: Op, inputs: Sequence[Any]) -> tuple[tuple[Node | None, ...], tupl
     """The node of each input that requires grad, which of its outputs each was, and which inputs those are, as bits."""
     nodes: list[Node | None] = []
     mask = 0
-    hollow = False  # whether any requires grad without leading anywhere, which the walk's short way cannot do
+    hollow = False  # whether any requires grad and leads nowhere: the op is recorded, and nothing saved for that one
     for position, x in enumerate(inputs):
         node: Node | None = None
         if type(x) is Tensor and (op.lists or op.has_formula[position]):
@@ -159,9 +159,9 @@ def _edges(op: Op, inputs: Sequence[Any]) -> tuple[tuple[Node | None, ...], tupl
             node = x._node
             if node is None and x._state is not None:
                 node = leaf_node(x)
-            leads_nowhere = node is None and x._nr < 0 and x.requires_grad
-            hollow = hollow or leads_nowhere
-            if node is not None or leads_nowhere:
+            if node is None and x._nr < 0 and x.requires_grad:
+                hollow = True
+            if node is not None:
                 mask |= 1 if op.lists else 1 << position
         nodes.append(node)
     ports = tuple([0 if node is None or x._nr < 0 else x._nr for node, x in zip(nodes, inputs, strict=True)])

@@ -250,9 +250,9 @@ class Tensor:
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
-        if self.grad_fn is not None:
-            if wanted:
-                return
+        if wanted and self._node is not None:
+            return
+        if self._node is not None:
             raise RuntimeError(
                 "you can only change requires_grad flags of leaf variables. If you want to use a computed "
                 "variable in a subgraph that doesn't require differentiation use "

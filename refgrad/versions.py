@@ -16,11 +16,18 @@ from refgrad.dtypes import bfloat16, from_numpy_dtype
 from refgrad.graph import next_number
 
 if TYPE_CHECKING:
+    from refgrad.graph import Node
     from refgrad.opnode import OpNode
     from refgrad.tensor import Tensor
 
 KEPT: Final = 4096
 """How many stamps a version remembers. What was saved before them is known to be changed, not from which version."""
+
+INFERENCE_WRITE: Final = (
+    "Inplace update to inference tensor outside InferenceMode is not allowed."
+    "You can make a clone to get a normal tensor before doing inplace update."
+    "See https://github.com/pytorch/rfcs/pull/17 for more details."
+)
 
 
 class Clock:
@@ -38,19 +45,20 @@ clock: Final = Clock()
 class Version:
     """The writes to one piece of memory, shared by all tensors that alias it; and the views among those, weakly."""
 
-    __slots__ = ("__weakref__", "_pruned", "count", "kept", "stamps", "views")
+    __slots__ = ("__weakref__", "_pruned", "count", "stamps", "views")
 
     def __init__(self) -> None:
         self.count = 0
-        self.stamps: deque[int] = deque(maxlen=KEPT)
+        self.stamps: deque[int] | None = None
         self.views: list[weakref.ref[Tensor]] = []
-        self.kept: Any = None  # what `refgrad.mutation` has put aside
         self._pruned = 16
 
     def write(self, times: int = 1) -> int:
         """Count a write, and return its number."""
         number = next_number()
         self.count += times
+        if self.stamps is None:
+            self.stamps = deque(maxlen=KEPT)
         self.stamps.append(number)
         clock.latest = number
         return number
@@ -58,13 +66,15 @@ class Version:
     def at(self, number: int) -> int | None:
         """The version when the node of this number was made; None if that is too long ago to tell."""
         stamps = self.stamps
+        if stamps is None:
+            return self.count
         if len(stamps) == KEPT and stamps[0] > number:
             return None
         return self.count - (len(stamps) - bisect_right(stamps, number))
 
     def changed_since(self, number: int) -> bool:
         """Whether there was a write after the node of this number was made."""
-        return bool(self.stamps) and self.stamps[-1] > number
+        return self.stamps is not None and self.stamps[-1] > number
 
     def add_view(self, view: "Tensor") -> None:
         """Remember a view for as long as it lives."""
@@ -82,14 +92,20 @@ def version_of(tensor: "Tensor") -> Version:
         state.version = Version()
         tie = getattr(tensor._node, "tie", None)
         if tie is not None:
-            tie(tensor._nr, state.version)
+            state.version = tie(tensor._nr, state.version)
     return state.version
+
+
+def unversioned(tensor: "Tensor") -> bool:
+    """Whether `tensor` is an inference tensor, which has no version; an alias made outside the mode may have one."""
+    state = tensor._state
+    return state is not None and state.inference and state.version is None
 
 
 def count_of(tensor: "Tensor") -> int:
     """What `tensor._version` says; RuntimeError for an inference tensor."""
     state = tensor._state
-    if state is not None and state.inference:
+    if unversioned(tensor):
         raise RuntimeError("Inference tensors do not track version counter.")
     return 0 if state is None or state.version is None else state.version.count
 
@@ -106,7 +122,7 @@ def increment_version(tensor: "Tensor | Iterable[Tensor]") -> None:
     if not all(isinstance(t, Tensor) for t in each):
         raise RuntimeError("increment_version expect a Iterable[Tensor] as input")
     for t in each:
-        if not t.is_inference():
+        if not unversioned(t):
             version_of(t).write()
             t._written()
 
@@ -122,24 +138,28 @@ HINT: Final = (
 
 
 def check_saved(node: "OpNode") -> None:
-    """RuntimeError if anything that `node` saved has been written to, or detached in place, since."""
-    for held in node.tensors or ():
-        for tensor in held if isinstance(held, list) else (held,):
-            state = getattr(tensor, "_state", None)
-            if state is not None:
-                check_tensor(tensor, node.number)
-    for slot, (version, since) in node.versions_of_outputs().items():
+    """RuntimeError if anything that `node` saved has been written to, or detached in place, since.
+
+    Where that is allowed the node takes back what it saved as it was.
+    """
+    from refgrad.mutation import context_of  # which tells the time by this module's clock
+
+    held = [each for one in node.tensors or () for each in (one if isinstance(one, list) else (one,))]
+    outputs = any(slot < len(node.op.outputs) for slot in node.plan.slots)
+    context = context_of(node.number, saves=outputs or any(hasattr(each, "_array") for each in held))
+    if context is not None:
+        node.restore(context)
+        return
+    for tensor in held:
+        check_tensor(tensor, node.number)
+    for slot, (version, since, maker) in node.versions_of_outputs().items():
         if version.changed_since(since):
-            assert node.saved is not None
-            places = node.op.binding.cotangents
-            output = (places.index(slot), node.name()) if slot in places else None
-            stored = node.metas[output[0]][1] if output else None
-            raise modified(node.saved[node.plan.slots.index(slot)], stored, output, version, since)
+            raise modified_output(node, slot, version, since, maker)
 
 
-def check_tensor(tensor: "Tensor", number: int) -> None:
-    """RuntimeError if `tensor` has been written to, or detached in place, since the node of this number saved it."""
-    state = tensor._state
+def check_tensor(tensor: Any, number: int) -> None:
+    """RuntimeError if a saved tensor was written to, or detached in place, since the node of this number was made."""
+    state = getattr(tensor, "_state", None)
     if state is None:
         return
     if state.detached > number:
@@ -149,6 +169,18 @@ def check_tensor(tensor: "Tensor", number: int) -> None:
         node = tensor._node
         output = None if node is None else (tensor.output_nr, node.name())
         raise modified(tensor._array, None, output, version, number)
+
+
+def modified_output(
+    node: "OpNode", slot: int, version: Version, since: int, maker: "weakref.ref[Node] | None"
+) -> RuntimeError:
+    """The complaint about the saved output at `slot`, of which the node `maker`, if it lives, is said to be."""
+    assert node.saved is not None
+    places = node.op.binding.cotangents
+    shown = (maker and maker()) or node
+    output = (places.index(slot), shown.name()) if slot in places else None
+    stored = node.metas[output[0]][1] if output else None
+    return modified(node.saved[node.plan.slots.index(slot)], stored, output, version, since)
 
 
 def modified(

@@ -7,8 +7,9 @@ gives the base a new node, and each view another one, which takes it anew from t
 from typing import Any, Final
 
 from refgrad.dtypes import Array, is_half
-from refgrad.graph import Edge, Extras, Node, leaf_node, next_number
+from refgrad.graph import Extras, Node, leaf_node, next_number
 from refgrad.modes import mode
+from refgrad.mutation import root
 from refgrad.opnode import filled, node_class
 from refgrad.tensor import ASIDE, Tensor, View
 from refgrad.versions import Version, clock, short_name, version_of
@@ -23,15 +24,18 @@ several views, or in a custom function."""
 
 def attach(made: Tensor, source: Tensor, *, several: bool = False) -> None:
     """Let `made`, whose elements are among those of `source`, be a view of it."""
-    held = source._state
-    if held is not None and held.inference:
+    if not made._array.flags.writeable and source._array.flags.writeable:
+        made._array.flags.writeable = True  # NumPy protects what it repeats, and diagonals
+    if source.is_inference():
         as_inference(made)
         return
     version = version_of(source)
     origin = source.state().view
     base = source if origin is None else origin.base
-    if not mode.enabled:
-        creation = INFERENCE if mode.inference else NO_GRAD
+    if mode.inference or (origin is not None and origin.creation == INFERENCE):
+        creation = INFERENCE
+    elif not mode.enabled:
+        creation = NO_GRAD
     elif several:
         creation = SEVERAL
     else:
@@ -47,8 +51,6 @@ def make_view(made: Tensor, base: Tensor, version: Version, creation: str) -> No
     version.add_view(made)
     if made._node is None and base.requires_grad:
         made._nr = ASIDE
-    if not made._array.flags.writeable and base._array.flags.writeable:
-        made._array.flags.writeable = True  # NumPy protects what it repeats, and diagonals
 
 
 def as_inference(made: Tensor) -> None:
@@ -106,8 +108,6 @@ def regenerate(tensor: Tensor, view: View) -> None:
     base, array = view.base, tensor._array
     whole = base._array
     node = base._node or leaf_node(base)
-    if node is None:
-        return
     offset = place(array) - place(whole) if array.size else 0
     edge = (node, max(base._nr, 0))
     set_edge(tensor, strided_node(edge, whole, strides_of(whole), array.shape, strides_of(array), offset), 0)
@@ -115,7 +115,7 @@ def regenerate(tensor: Tensor, view: View) -> None:
 
 
 def strided_node(
-    edge: Edge,
+    edge: tuple[Node | None, int],
     whole: Array,
     laid: tuple[int, ...],
     size: tuple[int, ...],
@@ -129,7 +129,7 @@ def strided_node(
     plan = as_strided.plan(1)
     saved = plan.save((None, whole, laid, size, stride, offset, whole.shape))
     made = filled(node_class(as_strided)(), plan, (node,), saved, (), size, whole.dtype)
-    if nr or is_half(whole.dtype):
+    if nr or node is None or is_half(whole.dtype):
         made.extras = Extras((nr,) if nr else None)
     return made
 
@@ -185,29 +185,29 @@ WHY: Final = {
 def forbidden(tensor: Tensor, view: View, what: str) -> str:
     """Why a view may not be written to, in PyTorch's words; `what`: what is happening to it."""
     node = tensor._node
+    output = f"Output {tensor.output_nr} of {short_name(node.name())} is a view" if node is not None else ""
+    made = f"{output} of a view which was created" if output else "A view was created"
     if view.creation == INFERENCE:
-        begin = f"A view was created in inference mode and {what} modified inplace in normal mode."
-    elif view.creation == NO_GRAD or node is None:
-        begin = f"A view was created in no_grad mode and {what} modified inplace with grad mode enabled."
+        begin = f"{made} in inference mode and {what} modified inplace in normal mode."
+    elif view.creation == NO_GRAD or not output:
+        begin = f"{made} in no_grad mode and {what} modified inplace with grad mode enabled."
     else:
-        begin = (
-            f"Output {tensor.output_nr} of {short_name(node.name())} is a view and {what} modified inplace."
-        )
+        begin = f"{output} and {what} modified inplace."
     return f"{begin} {WHY[view.creation]}"
 
 
 def detach(self: Tensor) -> Tensor:
     """The same elements, cut off the graph, with the same version: a write through it is noticed."""
-    made = Tensor(self._array)
-    if self.is_inference():
-        as_inference(made)
-    else:
+    made = _data(self)
+    if not self.is_inference():
         made.state().version = version_of(self)
     return made
 
 
 def detach_(self: Tensor) -> Tensor:
     """Cut this very tensor off the graph, and return it; RuntimeError for a view."""
+    if mode.inference:
+        return self
     state = self.state()
     if state.view is not None:
         raise RuntimeError(
@@ -216,9 +216,8 @@ def detach_(self: Tensor) -> Tensor:
             "detach_() cannot be called on these gradients. To fix this error, please refer to the "
             "Optimizer.zero_grad() function in torch/optim/optimizer.py as the solution."
         )
-    if mode.inference:
-        return self
-    version_of(self)  # while the node that saved it can still be told
+    if not state.inference:
+        version_of(self)  # while the node that saved it can still be told
     if self._node is not None:
         state.detached = clock.latest = next_number()  # older nodes must look at what they saved
     state.requires_grad = False
@@ -231,6 +230,8 @@ def _data(self: Tensor) -> Tensor:
     made = Tensor(self._array)
     if self.is_inference():
         as_inference(made)
+        if not mode.inference:
+            version_of(made)  # so that it may be written to
     return made
 
 
@@ -266,9 +267,9 @@ def _base(self: Tensor) -> Tensor | None:
 
 def storage_offset(self: Tensor) -> int:
     """Where the first element stands in the memory behind the tensor, in elements."""
-    from refgrad.ops.strided import place, storage
+    from refgrad.ops.strided import place
 
-    return place(self._array) - place(storage(self._array)) if self._array.size else 0
+    return place(self._array) - place(root(self._array)) if self._array.size else 0
 
 
 def attach_views() -> None:

@@ -212,9 +212,10 @@ def call(node: Node, gs: Sequence[Any]) -> Any:
 def _accumulate(node: AccumulateGrad, gs: list[Any], create_graph: bool) -> None:
     """Add what has arrived to the `.grad` of a leaf, unless that was frozen since; then tell those who wait for it."""
     extras, leaf = node.extras, node.variable
-    if not leaf.requires_grad:
-        return
-    if gs[0] is not None:
+    wanted = leaf.requires_grad
+    if wanted and leaf._node is not None:
+        raise RuntimeError("leaf variable has been moved into the graph interior")
+    if wanted and gs[0] is not None:
         if extras is None:
             hand_over(leaf, gs.pop(), create_graph)
         else:

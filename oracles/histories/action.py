@@ -35,8 +35,8 @@ class History(msgspec.Struct, frozen=True):
 class Seen(msgspec.Struct, frozen=True, omit_defaults=True):
     """All that can be observed of one tensor; values are None where they are not exact, see `exact`.
 
-    `version` counts the writes since the tensor was first seen: what an op does inside is its own affair. `grad_same`
-    says whether `.grad` is the very object that it was after the step before.
+    `version` counts the writes since the tensor was first seen, and `view` is asked of what a step made as a view: what
+    an op does inside is its own affair. `grad_same`: whether `.grad` is the very object that it was before.
     """
 
     shape: tuple[int, ...]
@@ -47,7 +47,7 @@ class Seen(msgspec.Struct, frozen=True, omit_defaults=True):
     node: str
     inputs: tuple[str, ...]
     output_nr: int
-    version: int | str
+    version: int
     retains: bool
     inference: bool
     view: bool

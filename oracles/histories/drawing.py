@@ -29,6 +29,11 @@ class Drawing:
     def __init__(self, draw: Callable[[Any], Any], player: Player, fit: Sequence[int]) -> None:
         self.draw, self.player, self.fit = draw, player, fit
 
+    @property
+    def inference(self) -> bool:
+        """Whether inference mode is on. No leaf of it requires grad: what becomes of one differs from op to op."""
+        return bool(self.player.library.is_inference_mode_enabled())
+
     def action(self) -> Action:
         """The step."""
         if len(self.fit) < FEWEST:
@@ -68,7 +73,8 @@ class Drawing:
         for size in SHAPES[shape]:
             count *= size
         values = [((seed + 3 * k) % 9 - 3) / 2 for k in range(count)]
-        flags = {"requires_grad": True} if self.draw(st.sampled_from([True, True, False])) else {}
+        wanted = self.draw(st.sampled_from([True, True, False])) and not self.inference
+        flags = {"requires_grad": True} if wanted else {}
         dtype = self.draw(st.sampled_from(["float32", "float32", "float64"]))
         return Action("leaf", name=dtype, numbers=(shape, *values), flags=flags)
 
@@ -91,7 +97,8 @@ class Drawing:
 
     def change(self) -> Action:
         """A change of what a tensor is or keeps."""
-        return Action("change", (self._one(),), self.draw(st.sampled_from(list(CHANGES))))
+        names = [name for name in CHANGES if name != "require" or not self.inference]
+        return Action("change", (self._one(),), self.draw(st.sampled_from(names)))
 
     def forget(self) -> Action:
         """The last reference to a tensor, as far as this history knows, goes."""

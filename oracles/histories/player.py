@@ -27,6 +27,7 @@ class Player:
         self._next = 0
         self._grads: dict[int, Any] = {}
         self._born: dict[int, int] = {}
+        self._views: set[int] = set()
 
     def play(self, action: Action) -> Observed:
         """Do it, and look."""
@@ -41,6 +42,8 @@ class Player:
                 del error  # its traceback holds tensors
             else:
                 for tensor in made or ():
+                    if action.verb == "view":
+                        self._views.add(self._next)
                     self.tensors[self._next] = tensor
                     self._next += 1
             return Observed(raised, tuple(self.hooks), {n: self._seen(n, t) for n, t in self.tensors.items()})
@@ -61,10 +64,8 @@ class Player:
             return Seen(
                 tuple(t.shape), "", None, False, False, type(error).__name__, (), 0, 0, False, False, True
             )
-        try:
-            version: int | str = t._version
-        except RuntimeError as error:
-            version = type(error).__name__
+        inference = t.is_inference()
+        version = -1 if inference else t._version  # one of these counts nothing
         grad = t.grad
         before, self._grads[number] = self._grads.get(number), grad
         return Seen(
@@ -76,10 +77,10 @@ class Player:
             node="" if node is None else node.name(),
             inputs=() if node is None else tuple(_name(n) for n, _ in node.next_functions),
             output_nr=t.output_nr,
-            version=version if isinstance(version, str) else version - self._born.setdefault(number, version),
+            version=version - self._born.setdefault(number, version),
             retains=t.retains_grad,
-            inference=t.is_inference(),
-            view=t._is_view(),
+            inference=inference,
+            view=number in self._views and t._is_view(),
             grad=None if grad is None else _values(grad) or WILD,
             grad_requires=grad is not None and grad.requires_grad,
             grad_same=before is grad,

@@ -229,10 +229,11 @@ def _backward(player: Any, action: Action) -> None:
 
 
 def _grad(player: Any, action: Action) -> Any:
+    """Copies of the gradients: what memory a library's own share is its own affair."""
     root, *inputs = (player.tensors[n] for n in action.on)
     flags = {k: v for k, v in action.flags.items() if k in ("retain_graph", "create_graph", "allow_unused")}
     found = player.library.autograd.grad(root, inputs, _seed(player, root, action), **flags)
-    return [g if g is not None else player.library.zeros(()) for g in found]
+    return [g.clone() if g is not None else player.library.zeros(()) for g in found]
 
 
 def _settings(action: Action, names: tuple[str, ...]) -> str:
@@ -250,7 +251,7 @@ def _spell_grad(action: Action) -> str:
     inputs = ", ".join(f"t{n}" for n in action.on[1:])
     flags = _settings(action, ("retain_graph", "create_graph", "allow_unused"))
     call = f"torch.autograd.grad({t(action)}, [{inputs}], {seed}{flags})"
-    return f"[torch.zeros(()) if g is None else g for g in {call}]"
+    return f"[torch.zeros(()) if g is None else g.clone() for g in {call}]"
 
 
 def _filled(table: Mapping[str, Any]) -> Callable[[Action], str]:

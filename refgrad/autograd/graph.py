@@ -3,13 +3,17 @@
 from refgrad.backward import GradientEdge, get_gradient_edge
 from refgrad.graph import Node
 from refgrad.hooks import register_multi_grad_hook
+from refgrad.mutation import allow_mutation_on_saved_tensors
 from refgrad.saved import disable_saved_tensors_hooks, save_on_cpu, saved_tensors_hooks
+from refgrad.versions import increment_version
 
 __all__ = [
     "GradientEdge",
     "Node",
+    "allow_mutation_on_saved_tensors",
     "disable_saved_tensors_hooks",
     "get_gradient_edge",
+    "increment_version",
     "register_multi_grad_hook",
     "save_on_cpu",
     "saved_tensors_hooks",

@@ -83,7 +83,12 @@ def subscripted(input: Tensor, given: Any, *, alone: bool) -> tuple[Tensor, Indi
     items = tuple(map(as_item, items))
     named = sum(dimensions_of(item) for item in items)
     if named > input._array.ndim:
-        if not input._array.ndim:
+        if not input._array.ndim and named == 1:
+            first = next(item for item in items if dimensions_of(item))
+            if isinstance(first, slice):
+                raise IndexError("slice() cannot be applied to a 0-dim tensor.")
+            if isinstance(first, int) and first:
+                raise IndexError(f"index {first} is out of bounds for dimension 0 with size 0")
             raise IndexError(
                 "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ "
                 "to convert a 0-dim tensor to a number"

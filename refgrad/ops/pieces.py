@@ -81,7 +81,7 @@ def _(input: Any, dim: int = 0) -> Any:
     """Views of what stands at each place along `dim`, as a tuple."""
     check_tensor("unbind", input)
     if not input._array.ndim:
-        raise RuntimeError("Dimension specified as 0 but tensor has no dimensions")
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     return apply(unbind, (input,), {"dim": normal_dim(dim, input._array.ndim)})
 
 

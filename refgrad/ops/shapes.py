@@ -8,6 +8,7 @@ import numpy as np
 from refgrad.devices import check_device
 from refgrad.dtypes import Array, dtype
 from refgrad.dtypes import dtype as kinds
+from refgrad.modes import mode
 from refgrad.ops.shaping import (
     Shape,
     cat,
@@ -28,6 +29,7 @@ from refgrad.ops.shaping import (
 from refgrad.public import check_tensor, dims, public, sizes, type_name, wrong_type
 from refgrad.record import apply
 from refgrad.tensor import Tensor, normal_dim
+from refgrad.versions import version_of
 
 
 @public("view", view)
@@ -144,7 +146,10 @@ def _(tensors: Any, dim: int = 0) -> Any:
 def _(input: Any) -> Any:
     """A copy that stays part of the graph."""
     check_tensor("clone", input)
-    return apply(clone, (input,), {})
+    made = apply(clone, (input,), {})
+    if input.is_inference() and not mode.inference:
+        version_of(made).count = 1  # PyTorch makes a normal tensor here and copies into it
+    return made
 
 
 @public("contiguous", clone, judged=False)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from refgrad.dtypes import Array
+from refgrad.mutation import root
 from refgrad.op import MOVES, op
 from refgrad.ops.shaping import Shape
 from refgrad.public import check_tensor, public
@@ -81,15 +82,6 @@ def place(x: Array) -> int:
     return int(x.__array_interface__["data"][0]) // x.itemsize
 
 
-def storage(x: Array) -> Array:
-    """The array that holds the memory of `x`."""
-    while True:
-        base = x.base if isinstance(x.base, np.ndarray) else getattr(x.base, "base", None)
-        if not isinstance(base, np.ndarray):
-            return x
-        x = base
-
-
 @public("as_strided", as_strided, judged=False)
 def _(input: Any, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
     """A view of the memory behind `input` with these sizes and strides; RuntimeError where that is too small."""
@@ -102,7 +94,7 @@ def _(input: Any, size: Any, stride: Any, storage_offset: int | None = None) -> 
             raise RuntimeError(
                 f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}"
             )
-    whole = storage(array)
+    whole = root(array)
     start = place(array) - place(whole)
     offset = start if storage_offset is None else storage_offset
     needed = reach(size, stride, offset)

@@ -298,6 +298,38 @@ SNIPPETS = {
             y.sum().backward()
             show(x.grad, w.grad)
         """,
+    "every op that saves, on a view": """
+        x, w = leaf(3, 2), torch.full((2, 2), 0.5, requires_grad=True)
+        mask = torch.tensor([[True, False], [False, True]])
+        acts = {
+            "abs": lambda y: y.abs_(), "clamp": lambda y: y.clamp_(0, 1.5), "clamp min": lambda y: y.clamp_(min=0.5),
+            "clamp tensor": lambda y: y.clamp_(min=w), "div": lambda y: y.div_(w),
+            "floor": lambda y: y.div_(w, rounding_mode="floor"), "pow": lambda y: y.pow_(2),
+            "pow tensor": lambda y: y.pow_(w), "alpha": lambda y: y.add_(w, alpha=2),
+            "sub": lambda y: y.sub_(w, alpha=3),
+            "atan2": lambda y: y.atan2_(w), "hypot": lambda y: y.hypot_(w), "cumsum": lambda y: y.cumsum_(0),
+            "cumprod": lambda y: y.cumprod_(1), "tril": lambda y: y.tril_(), "triu": lambda y: y.triu_(),
+            "mask": lambda y: y.masked_fill_(mask, 3.0), "mask tensor": lambda y: y.masked_fill_(mask, w.sum()),
+            "addmm": lambda y: y.addmm_(w, w), "round": lambda y: y.round_(), "sign": lambda y: y.sign_(),
+            "square": lambda y: y.square_(), "neg": lambda y: y.neg_(), "log": lambda y: y.log_(),
+            "scatter_add": lambda y: y.scatter_add_(0, torch.tensor([[0, 0]]), w[:1]),
+            "put": lambda y: y.index_put_((torch.tensor([0]),), w[0]),
+            "add up": lambda y: y.index_put_((torch.tensor([0, 0]),), w, accumulate=True),
+        }
+        for name, act in acts.items():
+            y = x * 2
+            v = y[1:]
+            show(name, act(v) is v, v, v.grad_fn, y, y.grad_fn, y._version)
+            x.grad = w.grad = None
+            (y * y).sum().backward()
+            show(x.grad, w.grad)
+            y = torch.full((3, 2), 2.0)
+            act(y[1:])
+            if y.requires_grad:
+                w.grad = None
+                (y * y).sum().backward()
+                show(name, y, w.grad)
+        """,
     "comparisons": """
         x = leaf()
         for name in ("eq", "ne", "lt", "le", "gt", "ge"):
@@ -328,6 +360,65 @@ SNIPPETS = {
             x.grad = None
             (y * 3).sum().backward()
             show(x.grad)
+        """,
+    "IP-13 out": """
+        x, o = leaf(), torch.zeros(3)
+        fails(lambda: torch.add(x, x, out=torch.ones(3)))
+        fails(lambda: torch.exp(x, out=torch.ones(3)))
+        fails(lambda: torch.mul(torch.ones(3), 2, out=leaf()))
+        show(torch.exp(torch.ones(3), out=o) is o, o, o._version)
+        v = o[1:]
+        show(torch.add(torch.ones(2), 1, out=v) is v, o, o._version, torch.mul(v, v, out=v), v._version)
+        fails(lambda: torch.exp(torch.ones(3), out=torch.ones(3, dtype=torch.int64)))
+        fails(lambda: torch.exp(torch.ones(3), out=5))
+        show(torch.exp(torch.ones(3), out=torch.ones(0)))
+        with torch.no_grad():
+            show(torch.add(x, 1, out=leaf()), torch.sin(x, out=o))
+        y = x * o
+        torch.neg(torch.ones(3), out=o)
+        fails(lambda: y.sum().backward())
+        fails(lambda: torch.neg(torch.ones(3), out=torch.ones(2)))
+        """,
+    "a training loop": """
+        p = leaf()
+        for _ in range(3):
+            p.grad = None
+            (p * p).sum().backward()
+            with torch.no_grad():
+                p -= 0.1 * p.grad
+            show(p, p._version, p.grad)
+        with torch.no_grad():
+            p[0].mul_(2)
+            p.view(3, 1).mul_(2)
+        p.grad.zero_()
+        p.data.clamp_(0, 1)
+        (p * 3).sum().backward()
+        show(p, p.grad)
+        """,
+    "filled row by row": """
+        x, y = leaf(), leaf()
+        z = torch.zeros(2, 3)
+        z[0] = x * 2
+        z[1] = y * 3
+        w = z * z
+        z = z.clone()
+        for i in range(3):
+            z[0, i] = x[i] * i
+        show(z, z._version, z.grad_fn)
+        (w.sum() + z.sum()).backward()
+        show(x.grad, y.grad)
+        """,
+    "half width through views": """
+        x = torch.tensor([1.0, 2.0, 3.0], dtype=torch.bfloat16, requires_grad=True)
+        y = x * 2
+        v = y[1:]
+        v.mul_(torch.tensor([0.3, 0.7], dtype=torch.float64))
+        v.pow_(2)
+        y.view(3, 1).sin_()
+        y[torch.tensor([0, 2])] = v
+        show(y, y.grad_fn, v.grad_fn)
+        y.sum().backward()
+        show(x.grad)
         """,
     "HK-17 a retained gradient follows the tensor": """
         x = leaf()

@@ -115,6 +115,88 @@ SNIPPETS = {
 }
 
 
+MUTATIONS = {
+    "IP-15 backward uses the values from before": """
+        x = leaf()
+        with allow():
+            y = x * 2
+            z = y.sin()
+            y.add_(1)
+            w = z * y
+            y.mul_(0)
+            w.sum().backward()
+            show(x.grad)
+            y = x * 2
+            z = y.exp()
+            y.add_(1)
+            z.mul_(3)
+            z[0] = 0
+            z.sum().backward()
+            show(x.grad)
+            y = x * 2
+            v = y[:2]
+            z = v.sin()
+            y.zero_()
+            z.sum().backward(retain_graph=True)
+            z.sum().backward()
+            show(x.grad)
+            c = torch.ones(3)
+            z = x * c
+            c.data.zero_()
+            c.detach().add_(5)
+            z.sum().backward()
+            show(x.grad)
+            z = x.sin()
+            fails(lambda: x.add_(1))
+            with torch.no_grad():
+                x.add_(1)
+            z.sum().backward()
+            show(x.grad)
+            y = x * 2
+            z = y.sin()
+            y.mul_(3)
+            g, = torch.autograd.grad(z.sum(), x, create_graph=True)
+            show(g, torch.autograd.grad(g.sum(), x))
+        """,
+    "IP-15 not outside": """
+        x = leaf()
+        with allow():
+            y = x * 2
+            z = y.sin()
+            s = y + 1
+            y.add_(1)
+        fails(lambda: z.sum().backward())
+        with allow():
+            y = x * 2
+            z = y.sin()
+        fails(lambda: z.sum().backward())
+        with allow():
+            fails(lambda: z.sum().backward())
+        s.sum().backward()
+        show(x.grad)
+        """,
+    "IP-15 no nesting, and nothing from before": """
+        x = leaf()
+        y = x * 2
+        z = y.sin()
+        with allow():
+            fails(lambda: allow().__enter__())
+            y.add_(1)
+            fails(lambda: z.sum().backward())
+        y = x * 2
+        z = y.sin()
+        y.add_(1)
+        fails(lambda: z.sum().backward())
+        """,
+}
+
+
+@each(MUTATIONS)
+def test_writing_over_what_was_saved(source: str) -> None:
+    """Within the context both go back with the values from before the write."""
+    compare(source)
+
+
 @each(SNIPPETS)
 def test_both_show_the_same(source: str) -> None:
     """Both libraries show the same, errors and their words included."""

@@ -1,9 +1,11 @@
 """Views, detach and data, on PyTorch and on refgrad (contract: RG-10 to RG-17, IP-6 to IP-12, IP-17)."""
 
+import numpy as np
 import pytest
 
 import refgrad
 from refgrad.op import REGISTRY
+from refgrad.public import FUNCTIONS
 from tests.refgrad.twins import compare, each
 
 SNIPPETS = {
@@ -222,6 +224,13 @@ SNIPPETS = {
         show(q.grad_fn)
         fails(lambda: o[0].grad_fn)
         """,
+    "what is printed of an invalid view": """
+        y = leaf() * 2
+        o = y.unbind(0)
+        v = y[:2]
+        y.add_(1)
+        show(repr(o[0]), repr(v), repr(y))
+        """,
     "GM-17 views made in no_grad": """
         x = leaf()
         with torch.no_grad():
@@ -248,6 +257,21 @@ SNIPPETS = {
             v = b[:2]
         show(v.add_(1))
         fails(lambda: v.add_(x[:2]))
+        """,
+    "views of views made in every mode": """
+        x = leaf(4)
+        modes = (torch.enable_grad, torch.no_grad, torch.inference_mode)
+        for first in modes:
+            for second in modes:
+                for several in (0, 1, 2, 3):
+                    y = x * 2
+                    with first():
+                        v = y.split(2)[0] if several & 1 else y[:2]
+                    with second():
+                        w = v.split(1)[0] if several & 2 else v[:1]
+                    fails(lambda: w.add_(1))
+                    y.add_(1)
+                    fails(lambda: w.grad_fn)
         """,
     "RG-10 detach": """
         x = leaf()
@@ -373,3 +397,31 @@ def test_a_view_dies_with_its_last_reference() -> None:
         base[0]
     version = base._state.version  # type: ignore[union-attr]
     assert len(version.views) < 100
+
+
+def test_only_views_share_memory() -> None:
+    """No function shares memory between its result and its operands, but for views and what PyTorch calls unsafe."""
+    a = refgrad.tensor([[2.0, 1.0], [0.5, 3.0]])
+    sharing = set()
+    for name, function in FUNCTIONS.items():
+        for arguments in (
+            (a,),
+            (a, a),
+            (a, 0),
+            (a, (0,)),
+            (a, (1, 1)),
+            (a, 0, 1),
+            (a, 1, 0),
+            ((a,),),
+            (a, (2, 2)),
+        ):
+            try:
+                with np.errstate(all="ignore"):
+                    made = function(*arguments)
+            except (RuntimeError, TypeError, IndexError, ValueError, AttributeError):
+                continue
+            for out in made if isinstance(made, tuple) else (made,):
+                tensor = isinstance(out, refgrad.Tensor) and out is not a
+                if tensor and np.may_share_memory(out._array, a._array) and not out._is_view():
+                    sharing.add(name)
+    assert sharing <= {"unsafe_split", "unsafe_split_with_sizes", "unsafe_chunk"}

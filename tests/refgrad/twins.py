@@ -1,7 +1,7 @@
 """A few lines run on PyTorch and on refgrad, and everything that they show compared.
 
 In a snippet `torch` is either library, `show` notes a value, `fails` notes the exception that a call raises, `leaf`
-makes a leaf of ones that requires grad.
+makes a leaf of ones that requires grad, and `allow` the context in which what was saved may be written to.
 """
 
 import math
@@ -15,8 +15,15 @@ import numpy as np
 import pytest
 
 import refgrad
+from refgrad import mutation
 
 torch = pytest.importorskip("torch")
+
+
+ALLOWING = {
+    torch: torch.autograd.graph.allow_mutation_on_saved_tensors,
+    refgrad: mutation.allow_mutation_on_saved_tensors,
+}
 
 
 def plain(value: Any) -> Any:
@@ -57,6 +64,7 @@ def seen(library: Any, source: str) -> list[Any]:
         "leaf": leaf,
         "np": np,
         "warnings": warnings,
+        "allow": ALLOWING[library],
     }
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -7,13 +7,32 @@ x = torch.tensor([1.0, 2.0], requires_grad=True)
 x.grad  # tensor([2., 4.])
 """
 
+import math
 from typing import TYPE_CHECKING, Any
 
-from refgrad import assigning, autograd, dtypes, held, linalg, nn, operators, views
+from refgrad import (
+    assigning,
+    autograd,
+    cuda,
+    dtypes,
+    held,
+    linalg,
+    nn,
+    operators,
+    optim,
+    queries,
+    random,
+    views,
+)
+from refgrad.anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled, set_anomaly_enabled
+from refgrad.devices import device
 from refgrad.dtypes import bfloat16, dtype, float16, float32, float64, int8, int16, int32, int64, uint8
 from refgrad.factories import (
     arange,
     as_tensor,
+    empty,
+    empty_like,
+    eye,
     from_numpy,
     full,
     full_like,
@@ -33,10 +52,25 @@ from refgrad.modes import (
     no_grad,
     set_grad_enabled,
 )
+from refgrad.printing import set_printoptions
 from refgrad.public import FUNCTIONS, Public, catalogue, offered, publish_elementwise
+from refgrad.queries import get_default_dtype, is_tensor
+from refgrad.random import (
+    Generator,
+    initial_seed,
+    manual_seed,
+    rand,
+    rand_like,
+    randint,
+    randn,
+    randn_like,
+    randperm,
+    seed,
+)
 from refgrad.tensor import Size, Tensor
 
 __all__ = [
+    "Generator",
     "Public",
     "Size",
     "Tensor",
@@ -45,29 +79,51 @@ __all__ = [
     "autograd",
     "bfloat16",
     "catalogue",
+    "cuda",
+    "device",
     "dtype",
+    "empty",
+    "empty_like",
     "enable_grad",
+    "eye",
     "float16",
     "float32",
     "float64",
     "from_numpy",
     "full",
     "full_like",
+    "get_default_dtype",
     "inference_mode",
+    "initial_seed",
     "int8",
     "int16",
     "int32",
     "int64",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
     "is_grad_enabled",
     "is_inference",
     "is_inference_mode_enabled",
+    "is_tensor",
     "linalg",
     "linspace",
+    "manual_seed",
     "nn",
     "no_grad",
     "ones",
     "ones_like",
+    "optim",
+    "rand",
+    "rand_like",
+    "randint",
+    "randn",
+    "randn_like",
+    "random",
+    "randperm",
+    "seed",
+    "set_anomaly_enabled",
     "set_grad_enabled",
+    "set_printoptions",
     "tensor",
     "uint8",
     "zeros",
@@ -79,6 +135,8 @@ operators.attach()
 held.attach()
 views.attach_views()
 assigning.attach()
+queries.attach()
+queries.publish_aliases()
 
 # The functions of the catalogue, and dtypes whose names are also Python's.
 globals().update({f"{name}_": getattr(Tensor, f"{name}_") for name in TORCH_FUNCTIONS})
@@ -86,6 +144,8 @@ globals().update({name: offered(name) for name in FUNCTIONS if name != "getitem"
 globals().update(
     bool=dtypes.bool_, int=int32, float=float32, short=int16, long=int64, half=float16, double=float64
 )
+
+pi, e, inf, nan = math.pi, math.e, math.inf, math.nan
 
 
 def is_inference(input: Tensor) -> bool:

@@ -4,23 +4,41 @@ from typing import Any
 
 import numpy as np
 
-from refgrad.dtypes import DEFAULT, Array, bool_, dtype, float32, from_numpy_dtype, int64, of_number, to_numpy
-from refgrad.public import sizes, wrong_type
+from refgrad.devices import check_device
+from refgrad.dtypes import (
+    DEFAULT,
+    F32,
+    F64,
+    Array,
+    bool_,
+    dtype,
+    float32,
+    from_numpy_dtype,
+    int64,
+    of_number,
+    to_numpy,
+)
+from refgrad.dtypes import dtype as KIND  # noqa: N812 - `dtype` is also a parameter
+from refgrad.public import wrong_type
 from refgrad.tensor import Tensor
 from refgrad.views import born
 
 
-def tensor(data: Any, *, dtype: dtype | None = None, requires_grad: bool = False) -> Tensor:
+def tensor(
+    data: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """A new tensor of `data`: a number, nested sequences of numbers, an array, or a tensor.
 
     Python floats become float32, ints int64; arrays keep their dtype. The data is copied.
     Raises ValueError for ragged sequences, TypeError or RuntimeError for what is no number.
     """
-    return _made(_from_data(data, dtype, copy=True), requires_grad)
+    new_dtype("tensor", dtype, device)
+    return made(_from_data(data, dtype, copy=True), requires_grad)
 
 
-def as_tensor(data: Any, dtype: dtype | None = None) -> Tensor:
+def as_tensor(data: Any, dtype: dtype | None = None, device: Any = None) -> Tensor:
     """`data` as a tensor, sharing memory with an array, and the same object where nothing changes."""
+    new_dtype("as_tensor", dtype, device)
     if type(data) is Tensor:
         return data if dtype is None or dtype is data.dtype else data.to(dtype)
     return born(Tensor(_from_data(data, dtype, copy=False)))
@@ -34,22 +52,83 @@ def from_numpy(array: Array) -> Tensor:
     return born(Tensor(np.asarray(array)))
 
 
-def zeros(*size: Any, dtype: dtype = DEFAULT, requires_grad: bool = False) -> Tensor:
+def zeros(
+    *sides: Any,
+    size: Any = None,
+    dtype: dtype | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Zeros of the size given, as ints or one sequence."""
-    return _made(np.zeros(sizes(size), to_numpy(dtype)), requires_grad)
+    shape = new_size("zeros", sides, size)
+    return made(np.zeros(shape, new_dtype("zeros", dtype, device)), requires_grad)
 
 
-def ones(*size: Any, dtype: dtype = DEFAULT, requires_grad: bool = False) -> Tensor:
+def ones(
+    *sides: Any,
+    size: Any = None,
+    dtype: dtype | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Ones of the size given, as ints or one sequence."""
-    return _made(np.ones(sizes(size), to_numpy(dtype)), requires_grad)
+    shape = new_size("ones", sides, size)
+    return made(np.ones(shape, new_dtype("ones", dtype, device)), requires_grad)
 
 
-def full(size: Any, fill_value: Any, *, dtype: dtype | None = None, requires_grad: bool = False) -> Tensor:
+def empty(
+    *sides: Any,
+    size: Any = None,
+    dtype: dtype | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Room for numbers of the size given, which holds zeros: a program that reads them depends on nothing else."""
+    shape = new_size("empty", sides, size)
+    return made(np.zeros(shape, new_dtype("empty", dtype, device)), requires_grad)
+
+
+def eye(
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: dtype | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """A matrix with ones on its diagonal; TypeError or RuntimeError for a size that is none."""
+    for position, (name, size) in enumerate((("n", n), ("m", m)), 1):
+        if size is not None and not isinstance(size, int):
+            raise wrong_type("eye", name, position, size, "int")
+        if size is not None and size < 0:
+            raise RuntimeError(f"{name} must be greater or equal to 0, got {size}")
+    return made(np.eye(n, m, dtype=new_dtype("eye", dtype, device)), requires_grad)
+
+
+def full(
+    size: Any,
+    fill_value: Any,
+    *,
+    dtype: dtype | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """`size` copies of a number, in the number's dtype unless told."""
     if not isinstance(size, tuple | list):
         raise wrong_type("full", "size", 1, size, "tuple of ints")
-    kind = dtype or of_number(fill_value)
-    return _made(np.full(tuple(size), fill_value, to_numpy(kind)), requires_grad)
+    if isinstance(fill_value, Tensor):
+        fill_value = fill_value.item()
+    if isinstance(fill_value, np.generic):
+        fill_value = fill_value.item()
+    if not isinstance(fill_value, bool | int | float):
+        raise wrong_type("full", "fill_value", 2, fill_value, "Number")
+    stored = new_dtype("full", dtype or of_number(fill_value), device)
+    return made(np.full(new_size("full", (size,)), fill_value, stored), requires_grad)
+
+
+def empty_like(input: Tensor, *, dtype: dtype | None = None, requires_grad: bool = False) -> Tensor:
+    """Room for numbers of the shape and dtype of `input`, which holds zeros."""
+    return full_like(input, 0, dtype=dtype, requires_grad=requires_grad)
 
 
 def zeros_like(input: Tensor, *, dtype: dtype | None = None, requires_grad: bool = False) -> Tensor:
@@ -68,8 +147,44 @@ def full_like(
     """A number in the shape and dtype of `input`."""
     if type(input) is not Tensor:
         raise wrong_type("full_like", "input", 1, input)
-    stored = to_numpy(dtype or input.dtype)
-    return _made(np.full_like(input._array, fill_value, dtype=stored), requires_grad)
+    stored = new_dtype("full_like", dtype or input.dtype)
+    return made(np.full_like(input._array, fill_value, dtype=stored), requires_grad)
+
+
+def new_size(function: str, given: tuple[Any, ...], named: Any = None) -> tuple[int, ...]:
+    """The size that a factory was given: ints one by one, one sequence, or by name; errors as PyTorch's."""
+    if named is not None:
+        given = (tuple(named),)
+    if not given:
+        raise TypeError(f'{function}() missing 1 required positional arguments: "size"')
+    one = len(given) == 1 and isinstance(given[0], tuple | list)
+    shape: tuple[Any, ...] = tuple(
+        n.item() if isinstance(n, Tensor) else n for n in (given[0] if one else given)
+    )
+    for place, n in enumerate(shape):
+        if isinstance(n, int | np.integer) and not isinstance(n, bool):
+            continue
+        if place:
+            raise TypeError(
+                f"{function}(): argument 'size' failed to unpack the object at pos {place + 1} with error \"type must "
+                f'be tuple of ints,but got {type(n).__name__}"'
+            )
+        said = "tuple of ints, but found element of type {} at pos 0" if one else "tuple of ints, not {}"
+        raise TypeError(f"{function}(): argument 'size' (position 1) must be {said.format(type(n).__name__)}")
+    for n in shape:
+        if n < 0:
+            if function == "zeros":
+                raise RuntimeError("zeros: Dimension size must be non-negative.")
+            raise RuntimeError(f"Trying to create tensor with negative dimension {n}: {list(shape)}")
+    return shape
+
+
+def new_dtype(function: str, kind: Any, device: Any = None) -> Any:
+    """The NumPy dtype of a new tensor, float32 unless told, on a device that there is."""
+    if not isinstance(kind, KIND | None):
+        raise TypeError(f"{function}(): argument 'dtype' must be torch.dtype, not {type(kind).__name__}")
+    check_device(device)
+    return to_numpy(kind or DEFAULT)
 
 
 def arange(
@@ -78,35 +193,76 @@ def arange(
     step: float = 1,
     *,
     dtype: dtype | None = None,
+    device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """From `start` (0 if alone) up to `end`, exclusive, by `step`; int64 if all three are ints."""
+    stored = new_dtype("arange", dtype, device)
+    if end is None and not isinstance(start, bool | int | float):
+        raise wrong_type("arange", "end", 1, start, "Number")
     start, end = (0, start) if end is None else (start, end)
     if step == 0:
         raise RuntimeError("step must be nonzero")
     if (end - start) * step < 0:
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
     whole = all(isinstance(n, int) for n in (start, end, step))
-    kind = dtype or (int64 if whole else DEFAULT)
-    return _made(np.arange(start, end, step).astype(to_numpy(kind)), requires_grad)
+    stored = to_numpy(int64) if whole and dtype is None else stored
+    return made(np.arange(start, end, step).astype(stored), requires_grad)
 
 
 def linspace(
-    start: float, end: float, steps: int, *, dtype: dtype | None = None, requires_grad: bool = False
+    start: float,
+    end: float,
+    steps: int,
+    *,
+    dtype: dtype | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """`steps` numbers at equal distances from `start` to `end`, both included."""
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
-    return _made(np.linspace(start, end, steps).astype(to_numpy(dtype or DEFAULT)), requires_grad)
+    stored = new_dtype("linspace", dtype, device)
+    computed = stored.type if stored in (F32, F64) else np.float64
+    return made(_evenly(computed(start), computed(end), steps).astype(stored), requires_grad)
 
 
-def _made(array: Array, requires_grad: bool) -> Tensor:
-    made = born(Tensor(array))
+def _evenly(start: Any, end: Any, steps: int) -> Array:
+    """`steps` numbers at equal distances, each counted from the nearer end, as PyTorch does, with one rounding."""
+    if steps < 2:
+        return np.full(steps, start)
+    step = (end - start) / start.dtype.type(steps - 1)
+    places = np.arange(steps, dtype=np.float64)
+    first, last, by = np.float64(start), np.float64(end), np.float64(step)
+    rising: Array = fused(by, places, first)
+    return np.where(places < steps // 2, rising, fused(-by, places[::-1], last)).astype(start.dtype)
+
+
+def fused(a: Any, b: Any, c: Any) -> Any:
+    """a*b + c in float64, hardly ever rounded twice: the product's error by Dekker's rule, the sum's by Knuth's."""
+    (a1, a2), (b1, b2) = _halves(a), _halves(b)
+    product = a * b
+    lost = ((a1 * b1 - product) + a1 * b2 + a2 * b1) + a2 * b2
+    total = product + c
+    back = total - product
+    return total + (lost + ((product - (total - back)) + (c - back)))
+
+
+def _halves(x: Any) -> tuple[Any, Any]:
+    """A float64 as two of half its digits."""
+    shifted = x * (2.0**27 + 1)
+    high = shifted - (shifted - x)
+    return high, x - high
+
+
+def made(array: Array, requires_grad: bool = False) -> Tensor:
+    """A new leaf; RuntimeError where integers are to require gradients."""
+    leaf = born(Tensor(array))
     if requires_grad:
-        if not made.is_floating_point():
+        if not leaf.is_floating_point():
             raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
-        made.requires_grad_()
-    return made
+        leaf.requires_grad_()
+    return leaf
 
 
 def _from_data(data: Any, kind: dtype | None, *, copy: bool) -> Array:
@@ -131,7 +287,7 @@ def _plain(data: Any) -> Any:
         return data
     if isinstance(data, str):
         raise TypeError("new(): invalid data type 'str'")
-    if not hasattr(data, "__len__") or not hasattr(data, "__getitem__"):
+    if not hasattr(data, "__len__") or not hasattr(data, "__getitem__") or isinstance(data, dict):
         raise RuntimeError(f"Could not infer dtype of {type(data).__name__}")
     rows = [_plain(row) for row in data]
     lengths = [len(row) if isinstance(row, list) else None for row in rows]

@@ -5,11 +5,15 @@ cotangent before it hands it over.
 """
 
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
+
+from refgrad import anomaly, dtypes
+from refgrad.handles import Hooks, RemovableHandle, add
 
 if TYPE_CHECKING:
     from refgrad.tensor import Tensor
@@ -27,14 +31,43 @@ class Extras:
     ports: which output of the node at the end of each edge the edge leads to; None where each leads to the first.
     metas: the shape and dtype of each differentiable output, where there are several.
     retained: the outputs that retain their gradient, weakly.
+    tensor_hooks: by output, what is called with its cotangent.
+    pre_hooks, post_hooks: what is called before and after the node runs.
+    accumulated: at a leaf, what is called once its `.grad` is up to date.
+    metadata: what anybody has attached to the node.
+    packed: whether hooks have packed anything that the node saved.
     """
 
-    __slots__ = ("metas", "ports", "retained")
+    __slots__ = (
+        "accumulated",
+        "metadata",
+        "metas",
+        "packed",
+        "ports",
+        "post_hooks",
+        "pre_hooks",
+        "retained",
+        "tensor_hooks",
+    )
 
     def __init__(self, ports: tuple[int, ...] | None = None, metas: tuple[Meta, ...] | None = None) -> None:
         self.ports = ports
         self.metas = metas
         self.retained: Mapping[int, weakref.ref[Tensor]] = {}
+        self.tensor_hooks: dict[int, Hooks] = {}
+        self.pre_hooks: Hooks | None = None
+        self.post_hooks: Hooks | None = None
+        self.accumulated: Hooks | None = None
+        self.metadata: dict[str, Any] | None = None
+        self.packed = False
+
+
+class InputMetadata(NamedTuple):
+    """What a node knows of one of its outputs, which are the inputs of its backward."""
+
+    shape: tuple[int, ...]
+    dtype: dtypes.dtype
+    is_nested_tensor: bool = False
 
 
 class Node:
@@ -63,6 +96,40 @@ class Node:
         extras = self.extras
         return ((self.shape, self.dtype),) if extras is None or extras.metas is None else extras.metas
 
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """A dict for whoever wants to attach something to the node."""
+        extras = extras_of(self)
+        if extras.metadata is None:
+            extras.metadata = {}
+        return extras.metadata
+
+    @property
+    def requires_grad(self) -> bool:
+        """Always true: nothing else is recorded."""
+        return True
+
+    @property
+    def _input_metadata(self) -> tuple[InputMetadata, ...]:
+        return tuple(InputMetadata(shape, dtypes.from_numpy_dtype(stored)) for shape, stored in self.metas)
+
+    def _sequence_nr(self) -> int:
+        return self.number
+
+    def register_prehook(self, fn: Callable[..., Any]) -> RemovableHandle:
+        """Call `fn(grad_outputs)` each time before the node runs; it may return others, as a tuple."""
+        extras = extras_of(self)
+        if extras.pre_hooks is None:
+            extras.pre_hooks = Hooks()
+        return add(extras.pre_hooks, fn)
+
+    def register_hook(self, fn: Callable[..., Any]) -> RemovableHandle:
+        """Call `fn(grad_inputs, grad_outputs)` each time after the node has run; it may return other grad_inputs."""
+        extras = extras_of(self)
+        if extras.post_hooks is None:
+            extras.post_hooks = Hooks()
+        return add(extras.post_hooks, fn)
+
     def edge(self, position: int) -> Edge | None:
         """The edge to the input at `position`, if that requires grad."""
         node, extras = self.edges[position], self.extras
@@ -78,7 +145,7 @@ class Node:
     def answers(
         self, gs: Sequence[Any], useful: "set[Node] | None", create_graph: bool
     ) -> Iterable[tuple[Edge, Any]]:
-        """The cotangents that this node sends on, each with the edge that it goes along.
+        """The cotangents that this node sends on, each with the edge that it goes along; None where nothing is sent.
 
         gs: the cotangent of each differentiable output, None where none arrived: arrays, or tensors with
             `create_graph`.
@@ -89,6 +156,17 @@ class Node:
 
     def free(self) -> None:
         """Forget what was saved; a node that saved no tensor can run again."""
+
+    def __call__(self, *gs: "Tensor | None", **settings: Any) -> Any:
+        """What the node sends on for these cotangents of its outputs: a tensor, or a tuple if it has not one input.
+
+        Its hooks do not run, and nothing is freed. Raises TypeError unless there is a tensor or None for each output.
+        """
+        from refgrad.walk import call  # the walk is written in ops, which leave nodes behind
+
+        if settings:
+            raise TypeError("keyword arguments are not supported")
+        return call(self, gs)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} object at {id(self):#x}>"
@@ -118,6 +196,12 @@ class AccumulateGrad(Node):
         """PyTorch's name for it."""
         return "torch::autograd::AccumulateGrad"
 
+    def _sequence_nr(self) -> int:
+        return 2**64 - 1  # before all others, as soon as everything has arrived
+
+
+_making = Lock()
+
 
 def leaf_node(leaf: "Tensor") -> AccumulateGrad | None:
     """The node at a leaf that requires grad; the leaf holds it weakly, as the node holds the leaf."""
@@ -126,6 +210,34 @@ def leaf_node(leaf: "Tensor") -> AccumulateGrad | None:
         return None
     node = state.accumulator() if state.accumulator is not None else None
     if node is None:
-        node = AccumulateGrad(leaf)
-        state.accumulator = weakref.ref(node)
+        with _making:  # two threads that use a leaf at once must come to the same node
+            node = state.accumulator() if state.accumulator is not None else None
+            if node is None:
+                node = AccumulateGrad(leaf)
+                link_hooks(leaf, node)
+                if anomaly.state.enabled:
+                    anomaly.remember(node)
+                state.accumulator = weakref.ref(node)
     return node
+
+
+def link_hooks(leaf: "Tensor", node: AccumulateGrad) -> None:
+    """Let the node at `leaf` know the hooks that are registered on the leaf itself, which outlive the node."""
+    state = leaf.state()
+    if state.hooks is not None:
+        extras_of(node).tensor_hooks = {0: state.hooks}
+    if state.accumulated is not None:
+        extras_of(node).accumulated = state.accumulated
+
+
+def edge_of(t: "Tensor") -> Edge | None:
+    """Where the gradient with respect to `t` is computed; None if `t` does not require grad."""
+    node = t.grad_fn or leaf_node(t)
+    return None if node is None else (node, t.output_nr)
+
+
+def extras_of(node: Node) -> Extras:
+    """The extras of `node`, made on first need."""
+    if node.extras is None:
+        node.extras = Extras()
+    return node.extras

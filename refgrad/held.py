@@ -62,8 +62,8 @@ def _set_grad_dtype(self: Tensor, wanted: Any) -> None:
 
 
 def _retains_grad(self: Tensor) -> bool:
-    """Whether a tensor that is no leaf keeps its gradient."""
-    return self._node is not None and self._state is not None and self._state.retains
+    """Whether a tensor that is no leaf keeps its gradient; one that was detached since still says so."""
+    return self._state is not None and self._state.retains
 
 
 def retain_grad(self: Tensor) -> None:
@@ -75,7 +75,7 @@ def retain_grad(self: Tensor) -> None:
         return
     self.state().retains = True
     extras = node.extras = node.extras or Extras()
-    extras.retained = {**extras.retained, self._nr: weakref.ref(self)}
+    extras.retained = {**extras.retained, self.output_nr: weakref.ref(self)}
 
 
 def check_grad(holder: Tensor, value: object) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from refgrad.dtypes import Array, dtype, from_numpy_dtype, is_half
 from refgrad.graph import Extras, Node
-from refgrad.modes import mode
+from refgrad.modes import is_grad_enabled, mode
 from refgrad.op import Op
 from refgrad.opnode import OpNode
 from refgrad.ops.shaping import clone
@@ -39,7 +39,7 @@ def overwrite(
     shared: what to warn of where elements of `target` share a place, which is refused for None.
     """
     tensors = [x for x in others if type(x) is Tensor]
-    recorded = mode.enabled and (target.requires_grad or any(x.requires_grad for x in tensors))
+    recorded = is_grad_enabled() and (target.requires_grad or any(x.requires_grad for x in tensors))
     check_write(target, recorded=recorded)
     check_memory(target, tensors, shared)
     made = function(target)
@@ -53,7 +53,7 @@ def overwrite(
 
 def reshaped(target: Tensor, op: Op, settings: Mapping[str, Any] = NONE) -> Tensor:
     """Let `target` itself have the shape that `op` gives it; its elements stay where they are."""
-    check_write(target, recorded=mode.enabled and target.requires_grad)
+    check_write(target, recorded=is_grad_enabled() and target.requires_grad)
     made = apply(op, (target,), settings)
     target._array = made._array
     if target.is_inference():
@@ -68,6 +68,8 @@ def reshaped(target: Tensor, op: Op, settings: Mapping[str, Any] = NONE) -> Tens
     if view is not None:
         view.seen = version.count
     written(target)
+    if mode.level is not None:
+        mode.level.turned(target, made)
     return target
 
 
@@ -93,6 +95,8 @@ def commit(target: Tensor, made: Tensor, *, casts: bool) -> None:
         take_over(node, made, target, version, number)
         rebase(target, node, made._nr)
     written(target)
+    if mode.level is not None:
+        mode.level.written(target, made)
 
 
 def keep_original(node: Node, target: Tensor) -> None:

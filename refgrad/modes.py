@@ -1,4 +1,4 @@
-"""Grad modes: whether ops record, per thread."""
+"""Grad modes: whether ops record, per thread, and whether somebody watches what they record."""
 
 import functools
 import inspect
@@ -10,25 +10,70 @@ from typing import Any, Final, Self, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+WATCHED: Final = 2
+UNRECORDED: Final = 0
+"""Recorded and not, where the short ways of applying ops have to leave it to the general one: a dual level is open, or
+what is recorded is shown to `refgrad.saved` and `refgrad.anomaly`."""
+
 
 class _Mode(threading.local):
     """What a thread is in.
 
-    enabled: whether ops record.
+    enabled: True, False, WATCHED or UNRECORDED.
     inference: whether new tensors are inference tensors; then nothing records, and `asked` is what was asked for.
+    level: the dual level that is open, if one is.
+    watchers: how many blocks of this thread watch what is recorded.
     """
 
-    enabled = True
+    enabled: bool | int = True
     inference = False
     asked = False
+    level: Any = None
+    watchers = 0
+
+
+class _Everywhere:
+    """Whether what is recorded is watched in all threads."""
+
+    watched = False
 
 
 mode = _Mode()
 
 
+def switch(record: bool) -> None:
+    """Record from now on in this thread, or do not."""
+    level = mode.level is not None and not mode.inference
+    watched = mode.watchers or _Everywhere.watched or level
+    mode.enabled = (WATCHED if watched else True) if record else (UNRECORDED if level else False)
+
+
+def set_level(level: Any) -> Any:
+    """Open a dual level in this thread, or close it with None; returns the one before."""
+    before, mode.level = mode.level, level
+    if not mode.inference:
+        switch(is_grad_enabled())
+    return before
+
+
+def watch(blocks: int) -> None:
+    """Count `blocks` more (or fewer) that watch what this thread records."""
+    mode.watchers += blocks
+    if not mode.inference:
+        switch(is_grad_enabled())
+
+
+def watch_everywhere(watched: bool) -> None:
+    """Watch what is recorded in all threads, or no longer; a thread that runs notices when it next sets its mode."""
+    _Everywhere.watched = watched
+    _Mode.enabled = WATCHED if watched else True
+    if not mode.inference:
+        switch(is_grad_enabled())
+
+
 def is_grad_enabled() -> bool:
     """Whether ops on tensors that require grad are recorded in this thread."""
-    return mode.asked if mode.inference else mode.enabled
+    return mode.asked if mode.inference else bool(mode.enabled)
 
 
 def is_inference_mode_enabled() -> bool:
@@ -45,13 +90,13 @@ class _GradMode:
         self._previous: list[bool] = []
 
     def __enter__(self) -> Self:
-        self._previous.append(_swap(self.target))
+        self._previous.append(swap(self.target))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _swap(self._previous.pop())
+        swap(self._previous.pop())
 
     def clone(self) -> "_GradMode":
         """A fresh one of the same target, for each call of a decorated function."""
@@ -138,14 +183,14 @@ class set_grad_enabled(_GradMode):  # noqa: N801 (PyTorch's name)
                 f"set_grad_enabled(): argument 'enabled' (position 1) must be bool, not {type(mode).__name__}"
             )
         self.target = mode
-        self._before = _swap(mode)
+        self._before = swap(mode)
 
     def __repr__(self) -> str:
         return f"torch.autograd.grad_mode.set_grad_enabled(mode={self.target})"
 
     def __enter__(self) -> Self:
         self._previous.append(self._before)
-        _swap(self.target)
+        swap(self.target)
         return self
 
     def clone(self) -> _GradMode:
@@ -154,7 +199,7 @@ class set_grad_enabled(_GradMode):  # noqa: N801 (PyTorch's name)
 
     def __call__(self, function: F) -> F:
         """Decorate `function`, and leave the mode where it was before."""
-        _swap(self._before)
+        swap(self._before)
         return super().__call__(function)
 
 
@@ -174,27 +219,30 @@ class inference_mode(_GradMode):  # noqa: N801 (PyTorch's name)
     def __init__(self, mode: bool = True) -> None:
         super().__init__()
         self.target = mode
-        self._outside: list[tuple[bool, bool, bool]] = []
+        self._outside: list[tuple[bool | int, bool, bool]] = []
 
     def __enter__(self) -> Self:
         self._outside.append((mode.enabled, mode.inference, mode.asked))
-        mode.enabled, mode.inference, mode.asked = not self.target, self.target, False
+        mode.inference, mode.asked = self.target, False
+        switch(not self.target)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        mode.enabled, mode.inference, mode.asked = self._outside.pop()
+        enabled, mode.inference, mode.asked = self._outside.pop()
+        switch(bool(enabled))
 
     def clone(self) -> "_GradMode":
         """A fresh one of the same target."""
         return inference_mode(self.target)
 
 
-def _swap(enabled: bool) -> bool:
+def swap(enabled: bool) -> bool:
     """Set the mode and return the previous one."""
     if mode.inference:
         before, mode.asked = mode.asked, enabled
     else:
-        before, mode.enabled = mode.enabled, enabled
+        before = bool(mode.enabled)
+        switch(enabled)
     return before

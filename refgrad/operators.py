@@ -9,6 +9,7 @@ import numpy as np
 from refgrad import dtypes
 from refgrad.op import Op
 from refgrad.ops import arithmetic, linear, shaping
+from refgrad.printing import tensor_format
 from refgrad.public import FUNCTIONS, broadcast
 from refgrad.quick import quick_binary
 from refgrad.record import apply
@@ -165,6 +166,7 @@ def attach() -> None:
         "__neg__": named["neg"],
         "__abs__": named["abs"],
         "__pos__": lambda self: self,
+        "__format__": tensor_format,
         "T": property(_reversed),
         "mT": property(_matrices_transposed),
     }

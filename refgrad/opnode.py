@@ -5,6 +5,7 @@ graph alive until the next collection.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -12,7 +13,9 @@ import numpy as np
 from refgrad.binding import Plan, Rule
 from refgrad.dtypes import dtype, float32, from_numpy_dtype
 from refgrad.graph import FREED, Edge, Meta, Node, next_number
+from refgrad.modes import mode
 from refgrad.op import Op
+from refgrad.saved import Packed, SavedTensor, reading_order, unpacked
 from refgrad.tensor import Tensor
 from refgrad.versions import Version, check_saved, clock
 
@@ -34,23 +37,9 @@ class OpNode(Node):
     versions: dict[int, tuple[Version, int]]  # of saved outputs, with the number since when
     maker: Node  # what the saved output comes from while that is another node
 
-    def __init__(
-        self,
-        plan: Plan,
-        edges: tuple[Node | None, ...],
-        saved: tuple[Any, ...],
-        tensors: tuple[Any, ...],
-        shape: tuple[int, ...],
-        stored: np.dtype[Any],
-    ) -> None:
-        self.plan: Plan = plan
-        self.edges = edges
-        self.saved: tuple[Any, ...] | None = saved
-        self.tensors: tuple[Any, ...] | None = tensors
-        self.shape = shape
-        self.dtype = stored
-        self.extras = None
-        self.number = next_number()
+    plan: Plan
+    saved: tuple[Any, ...] | None
+    tensors: tuple[Any, ...] | None
 
     def name(self) -> str:
         """The name PyTorch gives it, such as MulBackward0."""
@@ -73,9 +62,11 @@ class OpNode(Node):
         """
         if self.saved is None:
             raise RuntimeError(FREED)
+        if all(g is None for g in gs):
+            return
         if self.number < clock.latest:
             check_saved(self)
-        saved = self.saved_tensors() if create_graph else self.saved
+        saved = self.saved_tensors() if create_graph else self._arrays()
         metas = self.metas
         if len(gs) > 1:
             gs = [_zeros(meta, create_graph) if g is None else g for g, meta in zip(gs, metas, strict=True)]
@@ -127,18 +118,32 @@ class OpNode(Node):
         except AttributeError:
             return {}
 
+    def _arrays(self) -> tuple[Any, ...]:
+        """What `saved` holds, with arrays for what hooks have packed."""
+        assert self.saved is not None
+        if self.extras is None or not self.extras.packed:
+            return self.saved
+        arrays = list(self.saved)
+        for place in reading_order(self.plan):
+            arrays[place] = unpacked(arrays[place], self)
+        return tuple(arrays)
+
     def saved_tensors(self) -> tuple[Any, ...]:
         """What `saved` holds, with tensors for arrays: inputs in the dtype the op saw, outputs made anew."""
         assert self.saved is not None
-        lifted = []
-        for slot, value in zip(self.plan.slots, self.saved, strict=True):
-            held = self._tensor(slot, value)
-            lifted.append(value if held is value else as_seen(held, value))
+        lifted = list(self.saved)
+        packed = self.extras is not None and self.extras.packed
+        for place in reading_order(self.plan) if packed else range(len(lifted)):
+            value = lifted[place]
+            held = self._tensor(self.plan.slots[place], value)
+            lifted[place] = value if held is value else as_seen(held, value)
         return tuple(lifted)
 
     def _tensor(self, slot: int, value: Any) -> Any:
         """The tensor for what the frame holds at `slot`; the value itself where it is none."""
         assert self.tensors is not None
+        if isinstance(value, Packed):
+            return value.tensor(self)
         if slot < len(self.op.outputs):
             return self._output(slot, value)
         position = slot - self.op.frame.first_input
@@ -151,18 +156,18 @@ class OpNode(Node):
         rounded = array if array.dtype == stored else array.astype(stored)
         maker = getattr(self, "maker", None)
         if maker is not None:
-            return Tensor(rounded, maker)
-        return Tensor(rounded, self, positions.index(slot)) if slot in positions else Tensor(rounded)
+            made = Tensor(rounded, maker)
+        elif slot in positions:
+            made = Tensor(rounded, self, positions.index(slot))
+        else:
+            return Tensor(rounded)
+        return made if mode.level is None else mode.level.restore(made)
 
-    def __getattr__(self, name: str) -> Any:
-        """Saved values under PyTorch's names: `_saved_self`, `_saved_result`, `_saved_dim`."""
-        if not name.startswith("_saved_"):
-            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
-        wanted = name.removeprefix("_saved_")
-        slots = {FIRST_NAMES.get(n, n): slot for n, slot in self.op.frame.slots.items()}
-        slot = slots.get(wanted)
-        if slot is None or slot not in {s for rule in self.op.binding.rules for s in rule.slots}:
-            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+    def saved_value(self, slot: int) -> Any:
+        """What is saved of what the frame holds at `slot`, as PyTorch shows it; None if no live formula asks for it.
+
+        Raises RuntimeError once it is freed.
+        """
         if self.saved is None:
             raise RuntimeError(FREED)
         if self.number < clock.latest:
@@ -173,19 +178,58 @@ class OpNode(Node):
         held = self._tensor(slot, value)
         if isinstance(held, bool | int | float) and slot - self.op.frame.first_input in self.plan.inputs:
             return Tensor(np.asarray(held))  # a number that stood for a tensor
+        if isinstance(held, list):
+            return tuple(held)
         return held if isinstance(held, Tensor) else _as_saved(value)
 
-    def __dir__(self) -> list[str]:
-        asked = {s for rule in self.op.binding.rules for s in rule.slots}
-        names = [FIRST_NAMES.get(n, n) for n, slot in self.op.frame.slots.items() if slot in asked]
-        return [*super().__dir__(), *(f"_saved_{n}" for n in names)]
+    def raw_saved_value(self, slot: int) -> SavedTensor:
+        """The same before it is unpacked, to register hooks on."""
+        return SavedTensor(self, self.plan.slots.index(slot) if slot in self.plan.slots else None)
+
+
+def filled(
+    node: OpNode,
+    plan: Plan,
+    edges: tuple[Node | None, ...],
+    saved: tuple[Any, ...],
+    tensors: tuple[Any, ...],
+    shape: tuple[int, ...],
+    stored: np.dtype[Any],
+) -> OpNode:
+    """A new node with everything it needs. It has no `__init__`, whose call would cost more than all that it does."""
+    node.plan = plan
+    node.edges = edges
+    node.saved = saved
+    node.tensors = tensors
+    node.shape = shape
+    node.dtype = stored
+    node.extras = None
+    node.number = next_number()
+    return node
 
 
 def node_class(op: Op) -> type[OpNode]:
-    """The class of the nodes of `op`, named as PyTorch names it."""
+    """The class of the nodes of `op`, named as PyTorch names it, with saved values under PyTorch's names.
+
+    They are properties, for `__getattr__` would make each look at a node several times as slow.
+    """
     if op.node_class is None:
-        op.node_class = type(op.node.rpartition("::")[2], (OpNode,), {"__slots__": (), "op": op})
+        name = op.node.rpartition("::")[2]
+        op.node_class = type(name, (OpNode,), {"__slots__": (), "op": op, **_saved_properties(op)})
     made: type[OpNode] = op.node_class
+    return made
+
+
+def _saved_properties(op: Op) -> dict[str, property]:
+    """`_saved_self`, `_saved_result`, `_saved_dim`; and of those that are one tensor `_raw_saved_self`."""
+    frame, made = op.frame, {}
+    asked = {slot for rule in op.binding.rules for slot in rule.slots}
+    for own_name, slot in frame.slots.items():
+        if slot in asked:
+            name = FIRST_NAMES.get(own_name, own_name)
+            made[f"_saved_{name}"] = property(partial(OpNode.saved_value, slot=slot))
+            if slot < frame.first_input + len(frame.inputs) and not frame.lists and not op.many:
+                made[f"_raw_saved_{name}"] = property(partial(OpNode.raw_saved_value, slot=slot))
     return made
 
 

@@ -1,49 +1,126 @@
-"""The text of a tensor, as PyTorch prints it: four digits, one width for all, 80 columns, edges of the large."""
+"""The text of a tensor, as PyTorch prints it: one width for all numbers, lines of 80 columns, edges of the large."""
 
-import itertools
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from refgrad.dtypes import DEFAULT, Array, bool_, int64
+from refgrad.modes import mode
 
 if TYPE_CHECKING:
     from refgrad.tensor import Tensor
 
-DIGITS: Final = 4
-COLUMNS: Final = 80
-EDGE: Final = 3  # how many elements are shown at each end of a dimension that is cut short
-LARGE: Final = 1000  # more elements than this are cut short
 OPENING: Final = "tensor("
+
+
+@dataclass(frozen=True)
+class Options:
+    """How tensors are printed; set by `set_printoptions`.
+
+    precision: digits after the point.
+    threshold: a tensor of more elements than this shows only its edges.
+    edgeitems: how many elements an edge has, along each dimension.
+    linewidth: columns of a line.
+    sci_mode: whether numbers are written with an exponent; None leaves it to the numbers.
+    """
+
+    precision: int = 4
+    threshold: float = 1000
+    edgeitems: int = 3
+    linewidth: int = 80
+    sci_mode: bool | None = None
+
+
+PROFILES: Final = {
+    "default": Options(),
+    "short": Options(precision=2, edgeitems=2),
+    "full": Options(threshold=math.inf),
+}
+
+
+class _Chosen:
+    """The options in force, for all threads, as PyTorch's are."""
+
+    options = Options()
+
+
+def set_printoptions(
+    precision: int | None = None,
+    threshold: float | None = None,
+    edgeitems: int | None = None,
+    linewidth: int | None = None,
+    profile: str | None = None,
+    sci_mode: bool | None = None,
+) -> None:
+    """Change how tensors are printed; what is not named stays, but for `sci_mode`, which is then chosen again.
+
+    profile: "default", "short" or "full", under the other options; an unknown one changes nothing, as in PyTorch.
+    The others are described at `Options`.
+    """
+    start = PROFILES.get(profile or "", _Chosen.options)
+    named = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth}
+    given: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
+    _Chosen.options = replace(start, **given, sci_mode=sci_mode)
+
+
+def get_printoptions() -> dict[str, Any]:
+    """The options in force, as `set_printoptions` takes them."""
+    return asdict(_Chosen.options)
+
+
+@contextmanager
+def printoptions(**options: Any) -> Iterator[None]:
+    """Within it tensors are printed with these options."""
+    before = _Chosen.options
+    set_printoptions(**options)
+    try:
+        yield
+    finally:
+        _Chosen.options = before
 
 
 def tensor_text(tensor: "Tensor") -> str:
     """What `repr` answers for `tensor`."""
-    array = tensor._array
-    notes = []
-    if array.size == 0:
-        body = "[]"
-        if array.ndim != 1:
-            notes.append(f"size={array.shape}")
-        if tensor.dtype is not DEFAULT:
-            notes.append(f"dtype={tensor.dtype}")
-    else:
-        body = _body(array.astype(np.float64) if tensor.dtype.kind == "f" else array)
-        if tensor.dtype not in (DEFAULT, int64, bool_):
-            notes.append(f"dtype={tensor.dtype}")
+    options = _Chosen.options
+    array, notes = tensor._array, []
+    if (array.size == 0 and array.ndim != 1) or (array.size and not options.edgeitems):
+        notes.append(f"size={array.shape}")
+    if tensor.dtype is not DEFAULT and (array.size == 0 or tensor.dtype not in (int64, bool_)):
+        notes.append(f"dtype={tensor.dtype}")
     if tensor.grad_fn is not None:
         notes.append(f"grad_fn=<{type(tensor.grad_fn).__name__}>")
     elif tensor.requires_grad:
         notes.append("requires_grad=True")
-    return _with_notes(OPENING + body, notes)
+    if mode.level is not None and (tangent := mode.level.of(tensor)) is not None:
+        notes.append(f"tangent={tangent}")
+    body = _body(array.astype(np.float64) if tensor.dtype.kind == "f" else array, options)
+    return containing(tensor) + _with_notes(OPENING + body, notes, options.linewidth)
 
 
-def _with_notes(text: str, notes: list[str]) -> str:
+def tensor_format(tensor: "Tensor", spec: str) -> str:
+    """What `format` answers: a tensor without dimensions is formatted as its number, another takes no `spec`.
+
+    Raises TypeError where the tensor has dimensions, or is a parameter, and `spec` is not empty.
+    """
+    if tensor._array.ndim == 0 and not containing(tensor):
+        return format(tensor.item(), spec)
+    return object.__format__(tensor, spec)
+
+
+def containing(tensor: "Tensor") -> str:
+    """What is printed above a tensor of a special kind; see `refgrad.nn.parameter`."""
+    return getattr(tensor._state, "containing", "")
+
+
+def _with_notes(text: str, notes: list[str], columns: int) -> str:
     """`text` closed after its notes, each on a new line where the last is too full."""
     used = len(text) - text.rfind("\n") + 1
     for note in notes:
-        if used + len(note) + 2 > COLUMNS:
+        if used + len(note) + 2 > columns:
             text += ",\n" + " " * len(OPENING) + note
             used = len(OPENING) + len(note)
         else:
@@ -52,65 +129,68 @@ def _with_notes(text: str, notes: list[str]) -> str:
     return text + ")"
 
 
-def _body(array: Array) -> str:
+def _body(array: Array, options: Options) -> str:
     """The elements in nested brackets."""
-    cut = array.size > LARGE
-    style = _Style(_edges(array) if cut else array)
+    if not array.size:
+        return "[]"
+    cut = array.size > options.threshold
+    style = _Style(_edges(array, options.edgeitems) if cut else array, options)
     return style.write(array, len(OPENING), cut)
 
 
-def _edges(array: Array) -> Array:
-    """Only those elements that are shown of a large array."""
+def _edges(array: Array, edge: int) -> Array:
+    """Only those elements that are shown of a large array.
+
+    With edges of nothing a vector is measured whole, as PyTorch does, though none of it is shown.
+    """
+    if not edge:
+        return array if array.ndim < 2 else array[:0]
     for axis, size in enumerate(array.shape):
-        if size > 2 * EDGE:
-            array = np.take(array, [*range(EDGE), *range(size - EDGE, size)], axis=axis)
+        if size > 2 * edge:
+            array = np.take(array, [*range(edge), *range(size - edge, size)], axis=axis)
     return array
 
 
 class _Style:
     """How numbers are written: whole, with decimals, or with an exponent, and how wide."""
 
-    def __init__(self, shown: Array) -> None:
+    def __init__(self, shown: Array, options: Options) -> None:
+        self.options = options
         self.floating = shown.dtype.kind == "f"
-        self.form, self.width = "", 1
+        self.form, self.point, self.width = ".0f", ".", 1  # floats that are whole, until one is not
         if not self.floating:
-            self.width = max(len(str(value)) for value in shown.ravel().tolist())
+            self.width = max((len(str(value)) for value in shown.ravel().tolist()), default=1)
             return
         values = shown[np.isfinite(shown) & (shown != 0)].tolist()
-        whole = all(value.is_integer() for value in values)
-        self.form = ".0f" if whole else f".{DIGITS}f"
         if not values:
             return
         high, low = max(map(abs, values)), min(map(abs, values))
-        if high / low > 1000 or high > 1e8 or (not whole and low < 1e-4):
-            self.form = f".{DIGITS}e"
+        spread = high / low > 1000 or high > 1e8 or low < 1e-4
+        if spread if options.sci_mode is None else options.sci_mode:
+            self.form, self.point = f".{options.precision}e", ""
+        elif not all(value.is_integer() for value in values):
+            self.form, self.point = f".{options.precision}f", ""
         self.width = max(len(self.number(value)) for value in values)
 
     def number(self, value: Any) -> str:
         """One number, without padding; a point marks whole floats as floats."""
         if not self.floating:
             return str(value)
-        point = "." if self.form == ".0f" and math.isfinite(value) else ""
-        return format(value, self.form) + point
+        return format(value, self.form) + (self.point if math.isfinite(value) else "")
 
     def write(self, array: Array, indent: int, cut: bool) -> str:
         """The elements of `array` in brackets, lines after the first indented."""
         if array.ndim == 0:
             return self.number(array.item()).rjust(self.width)
-        ends = cut and len(array) > 2 * EDGE
-        rows = [*array[:EDGE], *array[-EDGE:]] if ends else list(array)
+        edge = self.options.edgeitems
+        ends = cut and len(array) > 2 * edge
+        rows = [*array[:edge], *array[len(array) - edge :]] if ends else list(array)
         if array.ndim == 1:
             items = [self.number(value.item()).rjust(self.width) for value in rows]
-            items[EDGE:EDGE] = [" ..."] if ends else []
-            per_line = max(1, (COLUMNS - indent) // (self.width + 2))
-            lines = [", ".join(line) for line in _chunks(items, per_line)]
+            items[edge:edge] = [" ..." if edge else "..."] if ends else []
+            per_line = max(1, math.floor((self.options.linewidth - indent) / (self.width + 2)))
+            lines = [", ".join(items[i : i + per_line]) for i in range(0, len(items), per_line)]
             return "[" + (",\n" + " " * (indent + 1)).join(lines) + "]"
         items = [self.write(row, indent + 1, cut) for row in rows]
-        items[EDGE:EDGE] = ["..."] if ends else []
+        items[edge:edge] = ["..."] if ends else []
         return "[" + ("," + "\n" * (array.ndim - 1) + " " * (indent + 1)).join(items) + "]"
-
-
-def _chunks(items: list[str], size: int) -> list[tuple[str, ...]]:
-    """`items` in groups of `size`, the last perhaps smaller."""
-    rest = iter(items)
-    return list(iter(lambda: tuple(itertools.islice(rest, size)), ()))

@@ -1,28 +1,36 @@
 """The short way to apply an elementwise op: to float32 and float64 tensors, its settings at their defaults.
 
 What it does is what `refgrad.record` does in general, with everything that depends on the op alone looked up
-once, when the function is made. A law holds the two ways equal bit for bit.
+once, when the function is made. A law holds the two ways equal bit for bit. Nodes and tensors are filled in
+place: calling anything written in Python to do it would cost as much as the rest of the recording.
 """
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from types import FunctionType
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy import ndarray
 
 from refgrad.binding import BOTH, FIRST, NOTHING, OUTPUT
 from refgrad.dtypes import F32, F64
-from refgrad.graph import leaf_node
+from refgrad.graph import leaf_node, next_number
 from refgrad.modes import mode
 from refgrad.op import Op
 from refgrad.opnode import node_class
 from refgrad.tensor import Tensor
 from refgrad.views import born
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+blank: Final = partial(object.__new__, Tensor)
+"""A tensor without anything in it; what is in it follows at once."""
+
 
 def quick_unary(op: Op, otherwise: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """A function of one tensor that applies `op`, and leaves whatever is unusual to `otherwise`."""
-    made = node_class(op)
+    node_of = node_class(op)
 
     def function(input: Any) -> Any:
         if type(input) is not Tensor or input._nr:
@@ -34,7 +42,7 @@ def quick_unary(op: Op, otherwise: Callable[[Any], Any]) -> Callable[[Any], Any]
         y = op.direct(x)
         if type(y) is not ndarray:
             y = np.asarray(y)
-        if mode.enabled:
+        if mode.enabled is True:
             node = input._node
             if node is None and input._state is not None:
                 node = leaf_node(input)
@@ -45,24 +53,43 @@ def quick_unary(op: Op, otherwise: Callable[[Any], Any]) -> Callable[[Any], Any]
                     return otherwise(input)
                 plan = op.short_plans[1]
                 short = plan.short
+                left = node_of()
+                left.plan = plan
+                left.edges = (node,)
                 if short is OUTPUT:
-                    return Tensor(y, made(plan, (node,), (y,), (), y.shape, dtype))
-                if short is FIRST:
-                    return Tensor(y, made(plan, (node,), (x,), (input,), y.shape, dtype))
-                if short is NOTHING:
-                    return Tensor(y, made(plan, (node,), plan.constant, (), y.shape, dtype))
-                saved = plan.save((y, x, *op.frame.defaults, x.shape))
-                return Tensor(y, made(plan, (node,), saved, plan.keep((input,)), y.shape, dtype))
+                    left.saved = (y,)
+                    left.tensors = ()
+                elif short is FIRST:
+                    left.saved = (x,)
+                    left.tensors = (input,)
+                elif short is NOTHING:
+                    left.saved = plan.constant
+                    left.tensors = ()
+                else:
+                    left.saved = plan.save((y, x, *op.frame.defaults, x.shape))
+                    left.tensors = plan.keep((input,))
+                left.shape = y.shape
+                left.dtype = dtype
+                left.extras = None
+                left.number = next_number()
+                made = blank()
+                made._array = y
+                made._node = left
+                made._nr = 0
+                made._state = None
+                return made
         elif mode.inference:
             return born(Tensor(y))
+        elif mode.enabled is not False:
+            return otherwise(input)
         return Tensor(y)
 
-    return function
+    return with_own_code(function)
 
 
 def quick_binary(op: Op, otherwise: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """The same for two tensors of one dtype, or a tensor and a number."""
-    made = node_class(op)
+    node_of = node_class(op)
 
     def function(input: Any, other: Any) -> Any:
         if type(input) is not Tensor or input._nr:
@@ -90,7 +117,7 @@ def quick_binary(op: Op, otherwise: Callable[[Any, Any], Any]) -> Callable[[Any,
             return otherwise(input, other)
         if type(y) is not ndarray:
             y = np.asarray(y)
-        if mode.enabled:
+        if mode.enabled is True:
             node = input._node
             if node is None and input._state is not None:
                 node = leaf_node(input)
@@ -99,18 +126,46 @@ def quick_binary(op: Op, otherwise: Callable[[Any, Any], Any]) -> Callable[[Any,
                     return otherwise(input, other)
                 plan = op.short_plans[(node is not None) + 2 * (beside is not None)]
                 short = plan.short
-                saved: tuple[Any, ...]
-                tensors: tuple[Any, ...]
+                left = node_of()
+                left.plan = plan
+                left.edges = (node, beside)
                 if short is NOTHING:
-                    saved, tensors = plan.constant, ()
+                    left.saved = plan.constant
+                    left.tensors = ()
                 elif short is BOTH:
-                    saved, tensors = (x, z), (input, other)
+                    left.saved = (x, z)
+                    left.tensors = (input, other)
                 else:
-                    saved = plan.save((y, x, z, *op.frame.defaults, x.shape, np.shape(z)))
-                    tensors = plan.keep((input, other))
-                return Tensor(y, made(plan, (node, beside), saved, tensors, y.shape, dtype))
+                    left.saved = plan.save((y, x, z, *op.frame.defaults, x.shape, np.shape(z)))
+                    left.tensors = plan.keep((input, other))
+                left.shape = y.shape
+                left.dtype = dtype
+                left.extras = None
+                left.number = next_number()
+                made = blank()
+                made._array = y
+                made._node = left
+                made._nr = 0
+                made._state = None
+                return made
         elif mode.inference:
             return born(Tensor(y))
+        elif mode.enabled is not False:
+            return otherwise(input, other)
         return Tensor(y)
 
-    return function
+    return with_own_code(function)
+
+
+def with_own_code(function: F) -> F:
+    """The same function with code that it shares with no other.
+
+    CPython notes in the code of a function which types come by, and is fast while they stay the same: the class of the
+    nodes, here. Shared by all ops, the code sees a different one each time.
+    """
+    assert isinstance(function, FunctionType)
+    copied: Any = FunctionType(
+        function.__code__.replace(), function.__globals__, function.__name__, None, function.__closure__
+    )
+    own: F = copied
+    return own

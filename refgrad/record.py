@@ -18,8 +18,9 @@ from refgrad.dtypes import (
 from refgrad.graph import Extras, Meta, Node, leaf_node
 from refgrad.modes import mode
 from refgrad.op import COMMON, FLOAT, MOVES, Op
-from refgrad.opnode import OpNode, node_class
+from refgrad.opnode import OpNode, filled, node_class
 from refgrad.quick import quick_binary, quick_unary
+from refgrad.saved import show
 from refgrad.tensor import Tensor
 from refgrad.versions import version_of
 from refgrad.views import as_inference, attach
@@ -76,12 +77,16 @@ def _apply(op: Op, inputs: Sequence[Any], settings: Mapping[str, Any]) -> Any:
                 made[place]._node, made[place]._nr = node, nr
             if count > len(places):
                 _tie_others(node, made)
+            if mode.enabled is not True:
+                show(node, made)
     elif mode.inference and not op.view:
         for out in made:
             as_inference(out)
     if op.view:
         for out in made:
             attach(out, inputs[0], several=op.many)
+    if mode.level is not None:
+        mode.level.push(op, inputs, settings, made)
     return made[0] if count == 1 and not op.many else tuple(made)
 
 
@@ -125,7 +130,7 @@ def _node(
         for each in x if isinstance(x, list) else (x,):
             if type(each) is Tensor and each._nr < 0 and each.is_inference():
                 raise RuntimeError(SAVED_INFERENCE)
-    return node_class(op)(plan, edges, plan.save(frame), held, *metas[0])
+    return filled(node_class(op)(), plan, edges, plan.save(frame), held, *metas[0])
 
 
 def _tie_others(node: OpNode, made: Sequence[Tensor]) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from refgrad.dtypes import Array, dtype, from_numpy_dtype
 from refgrad.graph import AccumulateGrad, Node
+from refgrad.handles import Hooks
 from refgrad.modes import mode
 from refgrad.printing import tensor_text
 from refgrad.versions import Version, count_of
@@ -30,6 +31,23 @@ class Size(tuple[int, ...]):
 
     def __repr__(self) -> str:
         return f"torch.Size({list(self)})"
+
+    def __getitem__(self, place: Any) -> Any:
+        found = tuple.__getitem__(self, place)
+        return Size(found) if type(found) is tuple else found
+
+    def __add__(self, other: Any) -> Any:
+        if not isinstance(other, tuple):
+            raise TypeError(f"can only concatenate tuple (not {type(other).__name__}) to torch.Size")
+        return Size((*self, *other))
+
+    def __radd__(self, other: Any) -> Any:
+        return Size((*other, *self)) if isinstance(other, tuple) else NotImplemented
+
+    def __mul__(self, times: Any) -> Any:
+        return Size(tuple(self) * times)
+
+    __rmul__ = __mul__
 
 
 class View:
@@ -53,18 +71,23 @@ class View:
 class State:
     """What few tensors need: leaves, those that retain their gradient, those that are written to, and views.
 
+    hooks, accumulated: what is called with the gradient, and after it was accumulated; see `refgrad.hooks`.
     grad_dtype: the NumPy dtype that gradients are cast to; None for none, `OWN_DTYPE` for the tensor's.
     detached: the number of the time at which `detach_` cut it off the graph.
+    tangent: what `refgrad.forward_ad` keeps here while a dual level is open.
     """
 
     __slots__ = (
+        "accumulated",
         "accumulator",
         "detached",
         "grad",
         "grad_dtype",
+        "hooks",
         "inference",
         "requires_grad",
         "retains",
+        "tangent",
         "version",
         "view",
     )
@@ -74,10 +97,13 @@ class State:
         self.grad: Tensor | None = None
         self.retains = False
         self.accumulator: weakref.ref[AccumulateGrad] | None = None
+        self.hooks: Hooks | None = None
+        self.accumulated: Hooks | None = None
         self.version: Version | None = None
         self.view: View | None = None
         self.inference = False
         self.detached = -1
+        self.tangent: Any = None
         self.grad_dtype: Any = OWN_DTYPE
 
     def stored(self, own: np.dtype[Any]) -> Any:
@@ -170,6 +196,11 @@ class Tensor:
         """The steps between neighbours along each dimension, or along `dim`, in elements."""
         steps = tuple(step // self._array.itemsize for step in self._array.strides)
         return steps if dim is None else steps[normal_dim(dim, len(steps))]
+
+    def data_ptr(self) -> int:
+        """The address of the first element."""
+        address: int = self._array.__array_interface__["data"][0]
+        return address
 
     def is_contiguous(self) -> bool:
         """Whether the elements lie in memory row by row."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 from refgrad.dtypes import Array, is_half
 from refgrad.graph import Edge, Extras, Node, leaf_node, next_number
 from refgrad.modes import mode
-from refgrad.opnode import node_class
+from refgrad.opnode import filled, node_class
 from refgrad.tensor import ASIDE, Tensor, View
 from refgrad.versions import Version, clock, short_name, version_of
 
@@ -128,7 +128,7 @@ def strided_node(
     node, nr = edge
     plan = as_strided.plan(1)
     saved = plan.save((None, whole, laid, size, stride, offset, whole.shape))
-    made = node_class(as_strided)(plan, (node,), saved, (), size, whole.dtype)
+    made = filled(node_class(as_strided)(), plan, (node,), saved, (), size, whole.dtype)
     if nr or is_half(whole.dtype):
         made.extras = Extras((nr,) if nr else None)
     return made

@@ -1,29 +1,27 @@
 """The backward walk: one iterative pass over the graph, in PyTorch's order.
 
 What every rule needs is done here once: a cotangent is summed to the operand's shape, cast to its dtype, and
-stays an array when it has no dimensions.
+stays an array when it has no dimensions. Hooks run where PyTorch runs them: those of a tensor before what was asked
+for is caught or retained, then those of its node, before and after it.
 """
 
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
+from refgrad import anomaly
+from refgrad.accumulate import accumulate, hand_over, retain
 from refgrad.dtypes import from_numpy_dtype
 from refgrad.graph import AccumulateGrad, Edge, Extras, Meta, Node
+from refgrad.hooks import run_accumulated, run_post_hooks, run_pre_hooks, run_tensor_hooks
 from refgrad.lane import take_lane, total
-from refgrad.modes import mode
+from refgrad.modes import is_grad_enabled, swap
 from refgrad.ops.reductions import sum_dim
-from refgrad.ops.shaping import clone, to_copy, view
+from refgrad.ops.shaping import to_copy, view
+from refgrad.task import Closing, Pending, Task, running
 from refgrad.tensor import Tensor
-from refgrad.versions import version_of
-
-Pending = dict[Node | Edge, Any]
-"""The cotangents on their way, by node; those of outputs other than a node's first, by edge."""
-Closing = dict[Node | None, list[Node]]
-"""The leaves that have got all of their gradient once a node has run; under None those that need no node."""
 
 
 def run(
@@ -32,164 +30,197 @@ def run(
     create_graph: bool,
     keep: bool,
     wanted: Iterable[Edge] | None = None,
+    capture: bool = True,
 ) -> Mapping[Edge, Any]:
     """Carry the cotangents of `roots` back through the graph.
 
     roots: edges to the outputs, each with its cotangent: tensors with `create_graph`, else arrays.
     keep: whether nodes keep what they saved, for another pass.
-    wanted: edges whose cotangents to return, in which case only nodes on the way to them run; None: leaves
-        add what arrives to their `.grad`.
+    wanted: edges in question, in which case only nodes on the way to them run; None: all leaves.
+    capture: whether to return the cotangents of `wanted`; if not, the nodes there run too, and leaves add what
+        arrives to their `.grad`.
     Raises RuntimeError on reaching a node whose saved values have been freed.
     """
-    pending: Pending = {}
-    before = mode.enabled
-    mode.enabled = create_graph
+    task = Task(create_graph=create_graph, keep=keep, targets=wanted, capture=capture)
+    outer, before = running.task, swap(create_graph)
+    running.task = task
     try:
         with np.errstate(all="ignore"):
+            pending = task.pending
             for edge, g in roots:
                 key = edge if edge[1] else edge[0]
                 pending[key] = total(pending[key], g) if key in pending else g
-            if wanted is None:
-                return _visit(pending, create_graph=create_graph, keep=keep)
-            nodes, _ = _discover(pending)
-            return _visit_some(nodes, pending, set(wanted), create_graph=create_graph, keep=keep)
+            del roots
+            _visit_all(task)
+            return task.caught
     finally:
-        mode.enabled = before
+        swap(before)
+        running.task = outer
 
 
-def _visit(pending: Pending, *, create_graph: bool, keep: bool) -> Mapping[Edge, Any]:
-    """Run every node, and hand each leaf its gradient as soon as all of it has arrived."""
-    if not create_graph:
+def _visit_all(task: Task) -> None:
+    """Run the nodes, and each leaf as soon as all of its gradient has arrived."""
+    last: Node | None = None
+    if task.targets is None and not task.create_graph and not anomaly.state.enabled:
         try:
-            take_lane(pending, _fit_array, keep=keep)
+            last = take_lane(task.pending, _fit_array, keep=task.keep)
         except BaseException:
-            for leaf in _discover(pending)[1].get(None, ()):
-                _finish(leaf, pending, create_graph)
+            for leaf in _discover(task.pending)[1].get(None, ()):
+                _visit(leaf, task)
             raise
-    nodes, closing = _discover(pending)
-    for leaf in closing.get(None, ()):
-        _finish(leaf, pending, create_graph)
+        if not task.pending:
+            return
+    nodes, closing = _discover(task.pending)
+    task.order = nodes, closing
+    if task.targets is not None:
+        task.choose(nodes)
+    visit = _visit if not anomaly.state.enabled else _visit_watched
+    ready = closing.get(None, [])
+    if last is not None:
+        # The leaves that it has completed come after the others, in the order of its inputs.
+        ready.sort(key=lambda leaf: last.edges.index(leaf) if leaf in last.edges else -1)
+    for leaf in ready:
+        visit(leaf, task)
     for node in nodes:
-        gs = _take(node, pending, create_graph)
-        if gs is not None:
-            _send(node, gs, pending, None, create_graph)
-        if not keep:
-            node.free()
+        visit(node, task)
         for leaf in closing.get(node, ()):
-            _finish(leaf, pending, create_graph)
-    return {}
+            visit(leaf, task)
 
 
-def _visit_some(
-    nodes: Sequence[Node], pending: Pending, targets: set[Edge], *, create_graph: bool, keep: bool
-) -> Mapping[Edge, Any]:
-    """Run the nodes that lead to `targets`, and return the cotangents that arrive there."""
-    aims = {node for node, _ in targets}
-    needed = _leading_to(nodes, aims)
-    useful = needed | aims
-    caught: dict[Edge, Any] = {}
-    for node in nodes:
-        if node in aims:
-            caught.update(_arrived(pending, [edge for edge in targets if edge[0] is node]))
-        if node in needed:
-            gs = _take(node, pending, create_graph)
-            if gs is not None:
-                _send(node, gs, pending, useful, create_graph)
-                if not keep:
-                    node.free()
-    return {**caught, **_arrived(pending, [edge for edge in targets if edge[0].number < 0])}
+def _visit(node: Node, task: Task) -> None:
+    """Run one node with all that hangs on it, if this pass needs it."""
+    extras, useful = node.extras, task.useful
+    gs = _take(node, extras, task.pending)
+    if useful is not None and node not in useful:
+        if extras is not None and any(g is not None for g in gs):
+            _received(extras, gs, task)  # a root: hooks of its tensor run whether its node does or not
+        return
+    if useful is not None and node in task.aims and task.capture:
+        needed = node in task.needed
+        if extras is not None and not needed:
+            gs = _received(extras, gs, task)
+        task.caught.update({(node, nr): g for nr, g in enumerate(gs) if (node, nr) in task.targets})  # type: ignore[operator]
+        if not needed:
+            return
+    if extras is not None:
+        gs = _received(extras, gs, task)
+        if extras.pre_hooks:
+            gs = run_pre_hooks(extras.pre_hooks, gs)
+    if isinstance(node, AccumulateGrad):
+        _accumulate(node, gs, task.create_graph)
+        if extras is not None and extras.post_hooks:
+            run_post_hooks(extras.post_hooks, [], gs)
+    elif (extras is not None and extras.post_hooks) or anomaly.state.enabled:
+        _send_checked(node, gs, task)
+    else:
+        _send(node, gs, task)
 
 
-def _arrived(pending: Pending, edges: Sequence[Edge]) -> dict[Edge, Any]:
-    """What has arrived at each of `edges`, where anything has."""
-    return {edge: pending[key] for edge in edges if (key := edge if edge[1] else edge[0]) in pending}
+def _visit_watched(node: Node, task: Task) -> None:
+    """The same while anomaly detection is on."""
+    outer, anomaly.running.node = anomaly.running.node, node
+    try:
+        _visit(node, task)
+    except BaseException:
+        anomaly.report(node)
+        raise
+    finally:
+        anomaly.running.node = outer
 
 
-def _send(
-    node: Node, gs: Sequence[Any], pending: Pending, useful: set[Node] | None, create_graph: bool
-) -> None:
-    """Send what `node` answers along its edges."""
-    fit = _fit_tensor if create_graph else _fit_array
-    for (target, nr), ct in node.answers(gs, useful, create_graph):
-        ct = fit(ct, target.metas[nr])
-        key = (target, nr) if nr else target
-        pending[key] = total(pending[key], ct) if key in pending else ct
+def _take(node: Node, extras: Extras | None, pending: Pending) -> list[Any]:
+    """The cotangents of the outputs of `node`, each None if it has not arrived."""
+    if extras is None or extras.metas is None:
+        return [pending.pop(node, None)]
+    return [pending.pop((node, nr) if nr else node, None) for nr in range(len(extras.metas))]
 
 
-def _take(node: Node, pending: Pending, create_graph: bool) -> Sequence[Any] | None:
-    """The cotangents of the outputs of `node`, each None if it has not arrived; None if none has."""
-    gs = [pending.pop((node, nr) if nr else node, None) for nr in range(len(node.metas))]
-    if all(g is None for g in gs):
-        return None
-    if node.extras is not None and node.extras.retained:
-        _retain(node.extras, gs, create_graph)
+def _received(extras: Extras, gs: list[Any], task: Task) -> list[Any]:
+    """The cotangents of a node's outputs after the hooks of those tensors; some of them retain theirs."""
+    if extras.tensor_hooks:
+        gs = run_tensor_hooks(extras, gs)
+    if extras.retained:
+        retain(extras, gs, task.create_graph)
     return gs
 
 
-def _retain(extras: Extras, gs: Sequence[Any], create_graph: bool) -> None:
-    """Give those outputs that retain their gradient a copy of it."""
-    for nr, kept in extras.retained.items():
-        retaining = kept()
-        if retaining is not None and gs[nr] is not None:
-            store(retaining, gs[nr], create_graph)
+def _send(node: Node, gs: Sequence[Any], task: Task) -> None:
+    """Send what `node` answers along its edges."""
+    pending, fit = task.pending, _fit_tensor if task.create_graph else _fit_array
+    for (target, nr), ct in node.answers(gs, task.useful, task.create_graph):
+        if ct is not None:
+            ct = fit(ct, target.metas[nr])
+            key = (target, nr) if nr else target
+            pending[key] = total(pending[key], ct) if key in pending else ct
+    if not task.keep:
+        node.free()
 
 
-def _finish(leaf: Node, pending: Pending, create_graph: bool) -> None:
-    """Give a leaf the gradient that has arrived: the array itself, where nothing else holds it."""
-    g = pending.pop(leaf, None)
-    if g is None:
+def _send_checked(node: Node, gs: Sequence[Any], task: Task) -> None:
+    """The same, all at once, after hooks and a look for NaN."""
+    edges, pending = node.next_functions, task.pending
+    sent = _answers(node, edges, gs, task.useful, task.create_graph)
+    if node.extras is not None and node.extras.post_hooks:
+        sent = run_post_hooks(node.extras.post_hooks, sent, gs)
+    if not task.keep:
+        node.free()
+    if anomaly.state.enabled:
+        anomaly.check_nan(node, sent)
+    for (target, nr), ct in zip(edges, sent, strict=True):
+        if target is not None and ct is not None and (task.useful is None or target in task.useful):
+            key = (target, nr) if nr else target
+            pending[key] = total(pending[key], ct) if key in pending else ct
+
+
+def _answers(
+    node: Node,
+    edges: Sequence[tuple[Node | None, int]],
+    gs: Sequence[Any],
+    useful: set[Node] | None,
+    create_graph: bool,
+) -> list[Any]:
+    """What `node` answers for each of its `edges`; None where nothing is sent."""
+    fit = _fit_tensor if create_graph else _fit_array
+    sent: list[Any] = [None] * len(edges)
+    left = list(range(len(edges)))
+    for edge, ct in node.answers(gs, useful, create_graph):
+        place = next(i for i in left if edges[i] == edge)
+        left.remove(place)
+        if ct is not None:
+            sent[place] = fit(ct, edge[0].metas[edge[1]])
+    return sent
+
+
+def call(node: Node, gs: Sequence[Any]) -> Any:
+    """What `node` sends on, for cotangents from anybody, as tensors; at a leaf they are accumulated."""
+    if len(gs) != len(node.metas):
+        raise TypeError(f"expected {len(node.metas)} arguments, got {len(gs)} instead")
+    for position, g in enumerate(gs):
+        if not (g is None or isinstance(g, Tensor)):
+            raise TypeError(f"argument {position} is not a Variable")
+    create_graph = is_grad_enabled()
+    gs = [g if create_graph or g is None else g._array for g in gs]
+    if isinstance(node, AccumulateGrad):
+        _accumulate(node, [*gs], create_graph)
+        return ()
+    with np.errstate(all="ignore"):
+        sent = _answers(node, node.next_functions, gs, None, create_graph)
+    made = tuple(Tensor(ct) if isinstance(ct, ndarray) else ct for ct in sent)
+    return made[0] if len(made) == 1 else made
+
+
+def _accumulate(node: AccumulateGrad, gs: list[Any], create_graph: bool) -> None:
+    """Add what has arrived to the `.grad` of a leaf, unless that was frozen since; then tell those who wait for it."""
+    extras, leaf = node.extras, node.variable
+    if not leaf.requires_grad:
         return
-    assert isinstance(leaf, AccumulateGrad)
-    holder = leaf.variable
-    alone = not create_graph and sys.getrefcount(g) <= ALONE and g.base is None and g.flags.writeable
-    if alone and holder.state().grad is None and g.flags.c_contiguous and holder._array.flags.c_contiguous:
-        holder.state().grad = Tensor(g)  # nobody else has it, so it need not be copied
-        return
-    accumulate(holder, g, create_graph)
-
-
-def _references_to_a_local() -> int:
-    """What `sys.getrefcount` says of an object that one local variable holds; interpreters differ."""
-    local = np.zeros(1)
-    return sys.getrefcount(local)
-
-
-ALONE = _references_to_a_local() if getattr(sys, "_is_gil_enabled", lambda: True)() else -1
-
-
-def accumulate(leaf: Tensor, g: Any, create_graph: bool) -> None:
-    """Add `g` to `leaf.grad`: in place, or as a new tensor that is part of the graph."""
-    state = leaf.state()
-    if state.grad is None:
-        store(leaf, g, create_graph)
-        assert state.grad is not None
-        version_of(state.grad).count = 1  # PyTorch, too, copies into memory of the gradient's own
-    elif create_graph:
-        state.grad = state.grad + g
-    else:
-        np.add(state.grad._array, g, out=state.grad._array)
-        version_of(state.grad).write()
-
-
-def store(holder: Tensor, g: Any, create_graph: bool) -> None:
-    """Make `holder.grad` a copy of `g`, in the layout of `holder` where that is dense."""
-    if create_graph:
-        holder.state().grad = clone(g)
-        return
-    dense = _is_dense(holder._array)
-    fresh = np.empty_like(holder._array, order="K" if dense else "C", subok=False, dtype=g.dtype)
-    np.copyto(fresh, g)
-    holder.state().grad = Tensor(fresh)
-
-
-def _is_dense(array: np.ndarray[Any, Any]) -> bool:
-    """Whether the elements fill one block of memory, in some order of the dimensions."""
-    expected = array.itemsize
-    for stride, size in sorted(zip(array.strides, array.shape, strict=True)):
-        if size != 1 and stride != expected:
-            return False
-        expected *= size
-    return True
+    if gs[0] is not None:
+        if extras is None:
+            hand_over(leaf, gs.pop(), create_graph)
+        else:
+            accumulate(leaf, gs[0], create_graph)
+    if extras is not None and extras.accumulated is not None:
+        run_accumulated(extras.accumulated, leaf)
 
 
 def _fit_array(ct: Any, meta: Meta) -> Any:
@@ -246,12 +277,3 @@ def _discover(pending: Pending) -> tuple[list[Node], Closing]:
             ends = [leaf for leaf in user.edges if leaf is not None and last.get(leaf) is user]
             closing[user] = list(dict.fromkeys(ends))  # in the order of the inputs
     return [found[number] for number in sorted(found, reverse=True)], closing
-
-
-def _leading_to(nodes: Sequence[Node], aims: set[Node]) -> set[Node]:
-    """The nodes from which one of `aims` is reached; `nodes` come last made first."""
-    leading: set[Node] = set()
-    for node in reversed(nodes):
-        if any(behind in aims or behind in leading for behind in node.edges):
-            leading.add(node)
-    return leading

@@ -17,6 +17,7 @@ from flint import arb
 
 from oracles.budget import polynomial_erf
 from oracles.budget.determinants import det
+from oracles.budget.losses import mse_loss, with_logits
 from oracles.budget.norms import norm
 from oracles.budget.rounded import NOT_FINITE, Rounded, Rounding
 from oracles.budget.sums import later
@@ -354,7 +355,9 @@ BLOCKS: dict[str, Callable[..., list[Any]]] = {
     "log_softmax": log_softmax,
     "linalg.solve": solve,
     "logsumexp": logsumexp,
+    "nn.functional.binary_cross_entropy_with_logits": with_logits,
     "nn.functional.gelu": gelu,
+    "nn.functional.mse_loss": mse_loss,
     "nn.functional.silu": silu,
     "prod": prod,
     "softmax": softmax,

@@ -208,21 +208,21 @@ def evaluate(program: Program, algebra: Any, values: Sequence[Any]) -> list[Any]
         if step.op == "getitem":
             settings["index"] = as_index(step, operands)
         elif callable(public.facts.meaning) and step.op not in STRUCTURE and step.op not in algebra.special:
-            settings = _normalised(public, settings, operands[0].ndim)
+            settings = _normalised(public, settings, operands)
         known.extend(apply(step.op, public, algebra, operands, settings))
     return known
 
 
-def _normalised(public: Any, settings: dict[str, Any], ndim: int) -> dict[str, Any]:
+def _normalised(public: Any, settings: dict[str, Any], operands: Sequence[Any]) -> dict[str, Any]:
     """The settings as a definition in ops expects them: all given, and dimensions counted from the front.
 
     A definition that can keep its dimensions reduces over a tuple of them; one that cannot works along one.
     """
-    names = list(inspect.signature(public.facts.meaning).parameters)[len(public.inputs) :]
+    names = list(inspect.signature(public.facts.meaning).parameters)[len(operands) :]
     defaults = {n: None if d is inspect.Parameter.empty else d for n, d in public.ops[0].settings.items()}
     full = {n: settings.get(n, defaults.get(n)) for n in names}
     if "dim" in full:
-        axes = dims(full["dim"], ndim)
+        axes = dims(full["dim"], operands[0].ndim)
         full["dim"] = axes if "keepdim" in full else axes[0] if axes else 0
     full["keepdim"] = bool(full.get("keepdim"))
     return {n: full[n] for n in names}

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import refgrad
+from oracles.generation.losses import LOSSES
 from oracles.generation.steps import BETWEEN, DRAWERS, large_numbers, settable, takes_numbers
 from oracles.generation.values import REALS, offers
 from oracles.program import Case, Dots, Int, NewAxis, Refs, Scalar, Step
@@ -20,7 +21,10 @@ NUMBERS = ("negative", "zero", "ties", "kink", "large", "tiny")
 SHAPES = ("0-d", "empty", "non-square", "non-contiguous", "bulk")
 CONSTANT = "constant operand"
 PAIRS = ("size-1 axis", "mixed ranks", "same twice", "scalar", "mixed dtypes", CONSTANT)
-NUMERIC = (("alpha", 1), ("beta", 1), ("threshold", 20), ("min", None), ("max", None))
+NUMERIC = (
+    *(("alpha", 1), ("beta", 1), ("threshold", 20), ("min", None), ("max", None)),
+    ("negative_slope", 0.01),
+)
 """Numeric settings and their defaults."""
 INDICES = ("index array", "repeated index", "mask")
 
@@ -40,12 +44,14 @@ RANKED = {
     *("cat", "getitem", "transpose", "split", "chunk", "flip", "roll", "tril", "triu", "diagonal"),
     *PRODUCTS,
     *INVERTED,
+    "nn.functional.nll_loss",
 }
 """Ops whose operands have at least one dimension."""
 TIED = {"max", "min", "amax", "amin", "relu", "maximum", "minimum", "linalg.vector_norm"}
 """Ops that decide between elements, or between an element and a number."""
-NEVER_EMPTY = {"mean", "std", "var", "max", "min", "amax", "amin", "logsumexp"}
+NEVER_EMPTY = {"mean", "std", "var", "max", "min", "amax", "amin", "logsumexp", *LOSSES}
 SETTABLE = {
+    *LOSSES,
     *("sum", "mean", "std", "var", "logsumexp", "max", "min", "amax", "amin", "prod", "linalg.vector_norm"),
     *("getitem", "linalg.solve", "flatten", "roll", "tril", "triu", "diagonal", "addmm"),
 }
@@ -53,6 +59,8 @@ PAIRED: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("matmul", "mm", "bmm", "dot", "einsum", "stack"), ("same twice", CONSTANT)),
     **dict.fromkeys((*INVERTED, "getitem"), ()),
     **dict.fromkeys(("linalg.solve", "mv"), (CONSTANT,)),
+    **dict.fromkeys(LOSSES, ("same twice",)),
+    "nn.functional.nll_loss": ("repeated index",),
     "cat": ("same twice", "mixed dtypes", CONSTANT),
     "outer": ("same twice", "mixed dtypes", CONSTANT),
     "addmm": ("size-1 axis", "mixed ranks", CONSTANT),
@@ -149,6 +157,7 @@ def _repeats(case: Case) -> bool:
 
 AWAY = (
     *(("keepdim", False), ("correction", 1), ("left", True), ("ord", 2), ("diagonal", 0), ("offset", 0)),
+    ("reduction", "mean"),
     *(("start_dim", 0), ("end_dim", -1), *NUMERIC),
     *(("approximate", "none"), ("decimals", None), ("rounding_mode", None)),
 )

@@ -17,6 +17,7 @@ import refgrad
 from oracles.generation.axes import one_dim, some_dims
 from oracles.generation.drawing import HUGE, Drawing
 from oracles.generation.lines import LINES
+from oracles.generation.losses import LOSSES
 from oracles.generation.matrices import MATRICES
 from oracles.generation.moves import MOVES
 from oracles.generation.values import NUMBERS, REALS, Domain, draw_array, holds, table
@@ -314,6 +315,7 @@ def solve(d: Drawing, op: str, public: Any) -> int:
 
 DRAWERS: dict[str, Callable[[Drawing, str, Any], int]] = {
     **LINES,
+    **LOSSES,
     **MATRICES,
     **MOVES,
     "cat": cat,

@@ -35,8 +35,8 @@ class History(msgspec.Struct, frozen=True):
 class Seen(msgspec.Struct, frozen=True, omit_defaults=True):
     """All that can be observed of one tensor; values are None where they are not exact, see `exact`.
 
-    `base` is the number of the tensor that it is a view of, -1 where that has no number, None where it is no view.
-    `grad_same` says whether `.grad` is the very object that it was after the step before.
+    `version` counts the writes since the tensor was first seen: what an op does inside is its own affair. `grad_same`
+    says whether `.grad` is the very object that it was after the step before.
     """
 
     shape: tuple[int, ...]

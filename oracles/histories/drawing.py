@@ -75,7 +75,10 @@ class Drawing:
     def apply(self) -> Action:
         """An op."""
         name = self.draw(st.sampled_from(list(OPS)))
-        return Action("apply", self._several(OPS[name][0]), name)
+        on = self._several(OPS[name][0])
+        if name == "sum0" and not self.player.tensors[on[0]].shape:
+            name = "sum"
+        return Action("apply", on, name)
 
     def view(self) -> Action:
         """A view, or several."""

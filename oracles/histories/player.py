@@ -26,6 +26,7 @@ class Player:
         self.hooks: list[str] = []
         self._next = 0
         self._grads: dict[int, Any] = {}
+        self._born: dict[int, int] = {}
 
     def play(self, action: Action) -> Observed:
         """Do it, and look."""
@@ -75,7 +76,7 @@ class Player:
             node="" if node is None else node.name(),
             inputs=() if node is None else tuple(_name(n) for n, _ in node.next_functions),
             output_nr=t.output_nr,
-            version=version,
+            version=version if isinstance(version, str) else version - self._born.setdefault(number, version),
             retains=t.retains_grad,
             inference=t.is_inference(),
             view=t._is_view(),

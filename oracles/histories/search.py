@@ -58,6 +58,8 @@ def kind_of(action: Action, found: list[str]) -> str:
     """The kind of a difference: what was done, and what then differed first."""
     doing = f"{action.verb} {action.name}".strip()
     name, _, rest = found[0].partition(": ")
+    if rest.startswith("expected hooks"):
+        return f"{doing}: what hooks saw"
     if name == action.verb:
         return f"{doing}: {rest}"
     return f"{doing}: {rest.partition(':')[0]}"

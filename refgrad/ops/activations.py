@@ -10,10 +10,11 @@ import numpy as np
 from scipy import special
 
 from refgrad.dtypes import Array
-from refgrad.op import Facts, op
+from refgrad.op import FLOAT, Facts, op
 from refgrad.ops.arithmetic import where
 from refgrad.ops.exponential import erfc, exp, sigmoid
 from refgrad.ops.hyperbolic import tanh
+from refgrad.ops.piecewise import clamp
 from refgrad.public import check_tensor, public
 from refgrad.record import apply
 
@@ -48,6 +49,22 @@ def gelu_tanh(x: Array) -> Any:
 @op(Facts("x/(1 + exp(-x))"), x=lambda g, x: g * silu_slope(x))
 def silu(x: Array) -> Any:
     return x * special.expit(x)
+
+
+@op(
+    Facts("Piecewise((x, x > 0), (negative_slope*x, True))", kinks={"x": (0,)}),
+    x=lambda g, x, negative_slope: where(x > 0, g, g * negative_slope),  # at the kink: as below it
+)
+def leaky_relu(x: Array, *, negative_slope: float = 0.01) -> Any:
+    return np.where(x > 0, x, x * negative_slope)
+
+
+@op(
+    x=lambda g, x, alpha: where(x > 0, g, g * alpha * exp(clamp(x, max=0.0))),  # at the kink: as below
+    dtypes=FLOAT,
+)
+def elu(x: Array, *, alpha: float = 1.0) -> Any:
+    return np.where(x > 0, x, alpha * np.expm1(x))
 
 
 def gelu_slope(x: Any) -> Any:
@@ -90,6 +107,20 @@ def _(input: Any) -> Any:
     """Input times its sigmoid."""
     check_floating("silu", input, "silu_cpu")
     return apply(silu, (input,))
+
+
+@public("nn.functional.leaky_relu", leaky_relu, method=False)
+def _(input: Any, negative_slope: float = 0.01) -> Any:
+    """Input, but negative_slope*input where it is not positive."""
+    check_floating("leaky_relu", input, "leaky_relu_cpu")
+    return apply(leaky_relu, (input,), {"negative_slope": negative_slope})
+
+
+@public("nn.functional.elu", elu, judged=False, method=False)
+def _(input: Any, alpha: float = 1.0) -> Any:
+    """Input, but alpha*(exp(input) - 1) where it is not positive."""
+    check_floating("elu", input, "elu_cpu")
+    return apply(elu, (input,), {"alpha": alpha})
 
 
 def check_floating(function: str, input: Any, kernel: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from refgrad.dtypes import Array, result_type
-from refgrad.op import COMMON, NO_GRADIENT, REGISTRY, Facts, op
+from refgrad.op import COMMON, NO_GRADIENT, REGISTRY, ZERO, Facts, op
 from refgrad.ops.constants import zeros_like
 from refgrad.ops.exponential import log
 from refgrad.ops.shaping import to_copy
@@ -81,9 +81,20 @@ def neg(x: Array) -> Any:
     return np.negative(x)
 
 
-@op(Facts("Max(x, 0)", kinks={"x": (0,)}), x=lambda g, y: where(y <= 0, 0.0, g), dtypes=COMMON)
-def relu(x: Array) -> Any:  # at the kink: 0.  Not g * (y > 0): g may be infinite, y nan
+@op(Facts("Max(x, 0)", kinks={"x": (0,)}), x=lambda g, y: threshold_backward(g, y), dtypes=COMMON)
+def relu(x: Array) -> Any:  # at the kink: 0
     return np.maximum(x, 0)
+
+
+@op(
+    Facts(),
+    grad=lambda g, result: threshold_backward(g, result),
+    result=ZERO,
+    node="ThresholdBackwardBackward0",
+)
+def threshold_backward(grad: Array, result: Array) -> Any:
+    """The gradient of relu; an op of its own, as in PyTorch, where it requires grad because `result` does."""
+    return np.where(result <= 0, grad.dtype.type(0), grad)  # not grad * (result > 0): infinity and nan pass
 
 
 @op(Facts("x**exponent"), x=lambda g, x, exponent: slope(g, x, exponent), dtypes=COMMON, node="PowBackward0")

@@ -140,7 +140,8 @@ def _(input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1) ->
             f"self and mat2 must have the same dtype, but got {input.dtype.word} and {mat2.dtype.word}"
         )
     if mat1.dtype is not mat2.dtype:
-        kinds = f"{mat1.dtype.c_name} != {mat2.dtype.c_name}"
-        raise RuntimeError(f"expected m1 and m2 to have the same dtype, but got: {kinds}")
+        raise RuntimeError(
+            f"mat1 and mat2 must have the same dtype, but got {mat1.dtype.word} and {mat2.dtype.word}"
+        )
     expanded(input._array.shape, (n, p), input.dtype.word)
     return apply(addmm, (input, mat1, mat2), {"beta": beta, "alpha": alpha})

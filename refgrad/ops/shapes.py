@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from refgrad.devices import check_device
 from refgrad.dtypes import Array, dtype
+from refgrad.dtypes import dtype as kinds
 from refgrad.ops.shaping import (
     Shape,
     cat,
@@ -152,9 +154,25 @@ def _(input: Any) -> Any:
 
 
 @public("to", to_copy, judged=False)
-def _(input: Any, dtype: dtype) -> Any:
-    """In another dtype; itself where that is its dtype already."""
-    return input if input.dtype is dtype else apply(to_copy, (input,), {"dtype": dtype})
+def _(
+    input: Any,
+    *wanted: Any,
+    dtype: dtype | None = None,
+    device: Any = None,
+    non_blocking: bool = False,
+    copy: bool = False,
+) -> Any:
+    """In another dtype, or that of another tensor; itself where that is its dtype already. The device is the CPU."""
+    for each in wanted:
+        if isinstance(each, kinds):
+            dtype = each
+        elif type(each) is Tensor:
+            dtype = each.dtype
+        else:
+            check_device(each)
+    check_device(device)
+    kept = dtype is None or dtype is input.dtype
+    return input if kept and not copy else apply(to_copy, (input,), {"dtype": input.dtype if kept else dtype})
 
 
 def reshaped(input: Tensor, shape: Shape) -> Tensor:

@@ -74,6 +74,11 @@ def layout_of(t: torch.Tensor) -> Layout:
     return "transposed" if t.permute(*reversed(range(t.ndim))).is_contiguous() else "strided"
 
 
+WEIGHTS: Mapping[str, tuple[str, ...]] = {
+    "nn.functional.binary_cross_entropy_with_logits": ("weight", "pos_weight"),
+    "nn.functional.nll_loss": ("weight",),
+}
+"""Settings that are tensors, which the exact oracle takes for operands; 1 stands for one that is left out."""
 VARARGS = ("expand", "permute", "repeat", "reshape", "tile", "view")
 """Functions that take their one setting as one sequence, as many ints, or by keyword."""
 
@@ -110,11 +115,18 @@ def arguments(
             value = bound.get(key)
             operands.append(Scalar.of(unbounded) if value is None else Ref(numbers[id(value)]))
         return operands, {}
+    for key in WEIGHTS.get(name, ()) if bound.keys() & {*WEIGHTS.get(name, ())} else ():
+        bound[key] = bound.pop(key, None)  # in order, behind the other operands
+        bound[key] = 1.0 if bound[key] is None else bound[key]
     for key, value in bound.items():
         if signature.parameters[key].kind is inspect.Parameter.VAR_POSITIONAL and name in VARARGS:
             (setting,) = public.settings
             settings[setting] = value[0] if isinstance(value[0], list | tuple) else value
-        elif key in public.settings and not isinstance(value, torch.Tensor):
+        elif (
+            key in public.settings
+            and not isinstance(value, torch.Tensor)
+            and key not in WEIGHTS.get(name, ())
+        ):
             settings[key] = value
         elif isinstance(value, list | tuple):
             refs = tuple(numbers[id(t)] for t in value)

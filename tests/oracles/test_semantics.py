@@ -119,3 +119,51 @@ def test_the_list_is_rewritten():
     assert "BW-4" not in new.text
     assert 'outcome = "errored"' in new.text
     assert new.text.endswith('[[clause]]\nid = "BW-8"\noutcome = "violated"\nreason = ""\ndesign = false\n')
+
+
+HISTORY = (
+    '[[history]]\nkind = "leaf float32: version"\nreason = "counts from 1"\ndesign = true\n'
+    'history = \'\'\'{"actions":[{"verb":"leaf","name":"float32","numbers":[0,1.0],"makes":1}]}\'\'\'\n'
+)
+
+
+def test_a_listed_history_is_read(tmp_path):
+    """With its actions."""
+    path = tmp_path / "list.toml"
+    path.write_text(HISTORY)
+    (entry,) = read_deviations(path).histories.values()
+    assert (entry.kind, entry.reason, entry.design) == ("leaf float32: version", "counts from 1", True)
+    assert entry.history.actions[0].verb == "leaf"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"verb":"leaf"', '"verb":"exec"', "there is no verb 'exec'"),
+        ('"makes":1', '"makes":1,"on":[0]', "a tensor that there is not yet"),
+        ('{"actions"', '{"steps"', "history: "),
+        ("counts from 1", "", "reason is empty"),
+    ],
+)
+def test_a_wrong_history_is_refused(tmp_path, old, new, said):
+    """Nothing in it is run before it is known to be a history."""
+    path = tmp_path / "list.toml"
+    path.write_text(HISTORY.replace(old, new))
+    with pytest.raises(DeviationError, match=said):
+        read_deviations(path)
+
+
+def test_a_healed_history_makes_the_list_stale(tmp_path):
+    """PyTorch is as PyTorch: the entry is to be taken off, and --fix does."""
+    path = tmp_path / "list.toml"
+    path.write_text(HISTORY)
+    file = tmp_path / "same.py"
+    file.write_text(
+        "from oracles.subjects.torchlike import TorchLike\nsubject = TorchLike('same', 'torch')\n"
+    )
+    plan = plan_check("same", file, (), (), 1, None, 1, 1, "", known_file=path, only="semantics")
+    items = list(campaign(plan))
+    assert items[-1].stale == 1
+    assert items[-1].steps > 100
+    new = relist(HISTORY, (), (), "", [i for i in items if isinstance(i, ClauseOutcome)])
+    assert "[[history]]" not in new.text

@@ -500,6 +500,105 @@ CASES: dict[str, list[tuple[str, dict[str, tuple[int, ...]]]]] = {
         ("torch.einsum('i,ij,j->', a, b, a[:1])", {"a": (2,), "b": (2, 1)}),
         ("torch.einsum('ij,jk,kl->il', a, b, a)", {"a": (2, 3), "b": (3, 2)}),
     ],
+    "nn.functional.leaky_relu": [
+        ("torch.nn.functional.leaky_relu(a - 1)", {"a": (2, 3)}),
+        ("torch.nn.functional.leaky_relu(a - 1, 0.3)", {"a": (2, 3)}),
+        ("torch.nn.functional.leaky_relu(a - a, negative_slope=-2.0)", {"a": ()}),
+    ],
+    "nn.functional.elu": [
+        ("torch.nn.functional.elu(a - 1)", {"a": (2, 3)}),
+        ("torch.nn.functional.elu(a - 1, alpha=0.5)", {"a": (2, 3)}),
+    ],
+    "nn.functional.mse_loss": [
+        ("torch.nn.functional.mse_loss(a, b)", {"a": (2, 3), "b": (2, 3)}),
+        ("torch.nn.functional.mse_loss(a, a * b, reduction='sum')", {"a": (3,), "b": (3,)}),
+        ("torch.nn.functional.mse_loss(a, b, reduction='none')", {"a": (2, 3), "b": (2, 3)}),
+        ("torch.nn.functional.mse_loss(a, b)", {"a": (), "b": ()}),
+        ("torch.nn.functional.mse_loss(a, b, reduction='sum')", {"a": (0, 2), "b": (0, 2)}),
+    ],
+    "nn.functional.binary_cross_entropy": [
+        ("torch.nn.functional.binary_cross_entropy(a / 3, b / 3)", {"a": (2, 3), "b": (2, 3)}),
+        ("torch.nn.functional.binary_cross_entropy(a / 3, b / 3, reduction='sum')", {"a": (3,), "b": (3,)}),
+        (
+            "torch.nn.functional.binary_cross_entropy(a / 3, b / 3, torch.tensor([1.0, 2.0, 0.5]).double(), "
+            "reduction='none')",
+            {"a": (2, 3), "b": (2, 3)},
+        ),
+        ("torch.nn.functional.binary_cross_entropy(a / 3, b / 3)", {"a": (), "b": ()}),
+    ],
+    "nn.functional.binary_cross_entropy_with_logits": [
+        ("torch.nn.functional.binary_cross_entropy_with_logits(a - 1, b / 3)", {"a": (2, 3), "b": (2, 3)}),
+        (
+            "torch.nn.functional.binary_cross_entropy_with_logits(50 * (a - 1), b, reduction='none')",
+            {"a": (2, 3), "b": (2, 3)},
+        ),
+        (
+            "torch.nn.functional.binary_cross_entropy_with_logits(a - 1, b, torch.tensor([1.0, 2.0, 0.5]).double(), "
+            "pos_weight=torch.tensor([3.0]).double(), reduction='sum')",
+            {"a": (2, 3), "b": (2, 3)},
+        ),
+    ],
+    "nn.functional.nll_loss": [
+        ("torch.nn.functional.nll_loss(a, torch.tensor([2, 0]))", {"a": (2, 3)}),
+        ("torch.nn.functional.nll_loss(a, torch.tensor([2, 0]), reduction='sum')", {"a": (2, 3)}),
+        (
+            "torch.nn.functional.nll_loss(a, torch.tensor([2, -100]), torch.tensor([1.0, 2.0, 0.5]).double(), "
+            "reduction='none')",
+            {"a": (2, 3)},
+        ),
+        (
+            "torch.nn.functional.nll_loss(a, torch.tensor([2, 1, 0]), torch.tensor([1.0, 2.0, 0.5]).double(), "
+            "ignore_index=1)",
+            {"a": (3, 3)},
+        ),
+        ("torch.nn.functional.nll_loss(a, torch.tensor(1))", {"a": (3,)}),
+        ("torch.nn.functional.nll_loss(a, torch.tensor([[1, 0], [2, -100]]))", {"a": (2, 3, 2)}),
+        (
+            "torch.nn.functional.nll_loss(a, torch.tensor([[1, 0], [2, 2]]), torch.tensor([1.0, 2.0, 0.5]).double(), "
+            "reduction='none')",
+            {"a": (2, 3, 2)},
+        ),
+        (
+            "torch.nn.functional.nll_loss(a, torch.tensor([[[1], [0]]]), torch.tensor([1.0, 2.0, 0.5]).double())",
+            {"a": (1, 3, 2, 1)},
+        ),
+        ("torch.nn.functional.cross_entropy(a, torch.tensor([[[1], [0]]]), reduction='sum')", {"a": (1, 3, 2, 1)}),
+        ("torch.nn.functional.cross_entropy(a, torch.tensor([2, 0]))", {"a": (2, 3)}),
+        ("torch.nn.functional.cross_entropy(a, b)", {"a": (2, 3), "b": (2, 3)}),
+        ("torch.nn.functional.cross_entropy(a, torch.tensor(1))", {"a": (3,)}),
+        ("torch.nn.functional.l1_loss(a, b)", {"a": (2, 3), "b": (2, 3)}),
+    ],
+    "nn.functional.linear": [
+        ("torch.nn.functional.linear(a, b, a[:1, 0])", {"a": (2, 3), "b": (4, 3)}),
+        ("torch.nn.functional.linear(a, b)", {"a": (2, 2, 3), "b": (4, 3)}),
+        ("torch.nn.functional.linear(a, b, b[:, 0])", {"a": (2, 2, 3), "b": (4, 3)}),
+        ("torch.nn.functional.linear(a, b, b[:, 0])", {"a": (3,), "b": (4, 3)}),
+        ("torch.nn.functional.linear(a, b)", {"a": (3,), "b": (4, 3)}),
+    ],
+    "expand_as": [("a.expand_as(torch.ones(4, 2, 3))", {"a": (2, 1)})],
+    "view_as": [("a.view_as(torch.ones(3, 2))", {"a": (2, 3)})],
+    "ravel": [("a.ravel()", {"a": (2, 3)}), ("torch.ravel(a.t())", {"a": (2, 3)})],
+    "swapaxes": [("a.swapaxes(0, -1)", {"a": (2, 3, 4)})],
+    "movedim": [
+        ("a.movedim(0, -1)", {"a": (2, 3, 4)}),
+        ("torch.movedim(a, (0, 1), (2, 0))", {"a": (2, 3, 4)}),
+    ],
+    "select": [("a.select(1, -1)", {"a": (2, 3)}), ("torch.select(a, 0, 1)", {"a": (2, 3)})],
+    "narrow": [("a.narrow(1, 0, 2)", {"a": (2, 3)}), ("torch.narrow(a, 0, -1, 1)", {"a": (2, 3)})],
+    "hstack": [
+        ("torch.hstack([a, b])", {"a": (2, 3), "b": (2, 1)}),
+        ("torch.hstack((a, b))", {"a": (2,), "b": (3,)}),
+        ("torch.hstack([a, b])", {"a": (), "b": (3,)}),
+    ],
+    "vstack": [
+        ("torch.vstack([a, b])", {"a": (2, 3), "b": (3,)}),
+        ("torch.vstack([a, a])", {"a": (3,)}),
+    ],
+    "meshgrid": [
+        ("(lambda m: m[0] * m[1])(torch.meshgrid(a, b, indexing='ij'))", {"a": (2,), "b": (3,)}),
+        ("(lambda m: m[0] / m[1])(torch.meshgrid(a, b, indexing='xy'))", {"a": (2,), "b": (3,)}),
+        ("(lambda m: m[0] * m[1] + m[2])(torch.meshgrid([a, b, a], indexing='xy'))", {"a": (2,), "b": (3,)}),
+    ],
     "linalg.inv": [
         ("torch.linalg.inv(a)", {"a": (3, 3)}),
         ("a.inverse()", {"a": (2, 2, 2)}),
@@ -521,6 +620,23 @@ for _name, _entry in refgrad.catalogue().items():
         _shapes = [((2, 3), (3,)), ((), ()), ((0, 3), (0, 1))]
         _text = f"torch.{_name}({', '.join(_letters)})"
         CASES[_name] = [(_text, dict(zip(_letters, shapes, strict=False))) for shapes in _shapes]
+
+UNJUDGED = {
+    *("nn.functional.binary_cross_entropy", "nn.functional.elu", "nn.functional.linear"),
+    *(
+        "expand_as",
+        "view_as",
+        "ravel",
+        "swapaxes",
+        "movedim",
+        "select",
+        "narrow",
+        "hstack",
+        "vstack",
+        "meshgrid",
+    ),
+}
+"""Functions that are compared with PyTorch's alone: their slopes are cut off by convention, or they are composed."""
 
 EVERY = [(name, text, shapes) for name, cases in CASES.items() for text, shapes in cases]
 

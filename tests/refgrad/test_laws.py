@@ -8,11 +8,12 @@ import pytest
 
 import refgrad
 
-from .cases import CASES, EVERY, call, operand
+from .cases import CASES, EVERY, UNJUDGED, call, operand
 
 SINGLE = [(np.float64,), (np.float32,)]
 DOUBLE = [(np.float64,) * 2, (np.float32,) * 2, (np.float32, np.float64), (np.float64, np.float32)]
 ONE_DTYPE = {"matmul", "mm", "mv", "bmm", "dot", "addmm", "einsum", "linalg.solve", "scatter_add"}
+ONE_DTYPE |= {"nn.functional.binary_cross_entropy", "nn.functional.linear", "nn.functional.nll_loss"}
 LAWS = [
     pytest.param(
         text, shapes, dtypes, id=f"{text}-{list(shapes.values())}-{[np.dtype(d).name for d in dtypes]}"
@@ -35,7 +36,7 @@ def gradients(text, shapes, dtypes, create_graph):
 
 def test_every_function_has_cases():
     """No function of the catalogue is without a call here."""
-    assert set(CASES) == set(refgrad.catalogue())
+    assert set(CASES) == set(refgrad.catalogue()) | UNJUDGED
 
 
 @pytest.mark.parametrize(("text", "shapes", "dtypes"), LAWS)

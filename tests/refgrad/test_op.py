@@ -216,7 +216,10 @@ def test_no_formula_mentions_numpy():
         "log_of_number",
         "inverse",
         "count",
-    }  # of sizes and Python numbers
+        "chosen",
+        "named",
+        "class_dim",
+    }  # of sizes, numbers of classes and Python numbers
     for place, names in mentioned.items():
         reached, ahead = set(), set(names)
         while ahead:

@@ -60,12 +60,14 @@ def seen(library: Any, source: str) -> list[Any]:
     }
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        torch.set_warn_always(True)  # some of PyTorch's warnings come once a process
         try:
             exec(compile(textwrap.dedent(source), "<snippet>", "exec"), names)
         except Exception as error:
             shown.append(("ended with", type(error).__name__, str(error)))
         finally:
             library.set_grad_enabled(True)
+            torch.set_warn_always(False)
     shown.extend(("warned", each.category.__name__, str(each.message)[:60]) for each in caught)
     return shown
 

@@ -14,6 +14,7 @@ from oracles.arrays import Array
 from oracles.program import Case, Input, Program, Ref, Scalar, Slice, Step
 from oracles.records import (
     Accuracy,
+    ClauseOutcome,
     Comparison,
     Convention,
     Failure,
@@ -21,6 +22,7 @@ from oracles.records import (
     Finding,
     Footer,
     Header,
+    HistoryFinding,
     Judged,
     Known,
     Plot,
@@ -417,6 +419,8 @@ def run(*given: Record) -> Run:
         known=tuple(r for r in held if isinstance(r, Known)),
         accuracy=tuple(r for r in held if isinstance(r, Accuracy)),
         conventions=tuple(r for r in held if isinstance(r, Convention)),
+        clauses=tuple(r for r in held if isinstance(r, ClauseOutcome)),
+        histories=tuple(r for r in held if isinstance(r, HistoryFinding)),
     )
 
 

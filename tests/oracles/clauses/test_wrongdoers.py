@@ -87,10 +87,10 @@ def half(x: float) -> float:
 
 def test_an_edit_is_made_and_undone() -> None:
     """Within, the very function does the other thing; a text that is not there is refused."""
-    with edited(half, {"x / 2": "x / 3"})():
+    with edited(half, "x / 2", "x / 3")():
         assert half(6.0) == 2.0
     assert half(6.0) == 3.0
-    with pytest.raises(AssertionError, match="half says 0 times: x / 4"), edited(half, {"x / 4": "x"})():
+    with pytest.raises(AssertionError, match="half says 0 times: x / 4"), edited(half, "x / 4", "x")():
         pass
 
 
@@ -101,7 +101,7 @@ def test_an_edit_within_a_closure() -> None:
     def times(x: int) -> int:
         return x * factor
 
-    with edited(times, {"x * factor": "x + factor"})():
+    with edited(times, "x * factor", "x + factor")():
         assert times(5) == 7
     assert times(5) == 10
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import re
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from types import CodeType, FunctionType
@@ -45,10 +46,11 @@ def wrongdoer(name: str, wrong: str, *faults: Install, breaks: str, library: str
     return Wrongdoer(name, wrong, install, frozenset(breaks.split()), library)
 
 
-def edited(function: Any, changes: Mapping[str, str]) -> Install:
-    """The fault of having other text in a function's source: each key, which occurs there once, becomes its value.
+def edited(function: Any, *texts: str) -> Install:
+    """The fault of having other text in a function's source: of each two texts the first becomes the second.
 
-    The function stays the same object, so that whoever has got hold of it has the fault too. A key that does not occur
+    A text of several lines begins with an empty one, and is indented as a block; it is looked for at any depth.
+    The function stays the same object, so that whoever has got hold of it has the fault too. A text that does not occur
     once is an AssertionError: the engine was written anew there, and the fault must be as well.
     """
 
@@ -56,7 +58,7 @@ def edited(function: Any, changes: Mapping[str, str]) -> Install:
     def install() -> Iterator[None]:
         target = inspect.unwrap(function)
         before = target.__code__
-        target.__code__ = _compiled(target, changes)
+        target.__code__ = _compiled(target, [_block(text) for text in texts])
         try:
             yield
         finally:
@@ -65,12 +67,15 @@ def edited(function: Any, changes: Mapping[str, str]) -> Install:
     return install
 
 
-def _compiled(function: FunctionType, changes: Mapping[str, str]) -> CodeType:
+def _block(text: str) -> str:
+    return textwrap.dedent(text).strip() if text.startswith("\n") else text
+
+
+def _compiled(function: FunctionType, texts: list[str]) -> CodeType:
     """The code of a function after changes to its source."""
     source = textwrap.dedent(inspect.getsource(function))
-    for old, new in changes.items():
-        assert source.count(old) == 1, f"{function.__qualname__} says {source.count(old)} times: {old}"
-        source = source.replace(old, new)
+    for old, new in zip(texts[::2], texts[1::2], strict=True):
+        source = _replaced(source, old, new, function.__qualname__)
     cells = function.__code__.co_freevars
     name = function.__code__.co_name
     body = textwrap.indent(source, "    ")
@@ -80,6 +85,24 @@ def _compiled(function: FunctionType, changes: Mapping[str, str]) -> CodeType:
     code = next(c for c in outside.co_consts if isinstance(c, CodeType) and c.co_name == name)
     assert code.co_freevars == cells, f"{name} closes over {code.co_freevars}, not {cells}"
     return code
+
+
+def _replaced(source: str, old: str, new: str, where: str) -> str:
+    """The source with one text in place of another, both indented as the line in which the other stands."""
+    found = []
+    for depth in {len(line) - len(line.lstrip()) for line in source.splitlines()}:
+        indented = old.replace("\n", "\n" + " " * depth)
+        places = [m.start() for m in re.finditer(re.escape(indented), source)]
+        found += [(place, depth, indented) for place in places if _depth(source, place) == depth]
+    assert len(found) == 1, f"{where} says {len(found)} times: {old}"
+    place, depth, indented = found[0]
+    return source[:place] + new.replace("\n", "\n" + " " * depth) + source[place + len(indented) :]
+
+
+def _depth(source: str, place: int) -> int:
+    """By how much the line at a place is indented."""
+    line = source[source.rfind("\n", 0, place) + 1 :]
+    return len(line) - len(line.lstrip(" "))
 
 
 def swapped(where: Any, **others: Any) -> Install:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from refgrad import factories, held, views
+import refgrad
+from refgrad import factories, graph, held, views, walk
 from refgrad.tensor import Tensor
 
 from .wrongdoers_kit import Install, Wrongdoer, edited, swapped, wrongdoer
@@ -56,10 +57,16 @@ def traced_once() -> Iterator[None]:
 
 LEAVES: tuple[Wrongdoer, ...] = (
     wrongdoer(
+        "parameters-frozen",
+        "an nn.Parameter requires no grad unless asked to",
+        swapped(refgrad.nn, Parameter=lambda data, requires_grad=False: data),
+        breaks="RG-1",
+    ),
+    wrongdoer(
         "products-require-grad",
         "a product requires grad even if both factors are constants",
         around("__mul__", requiring),
-        breaks="RG-2 BW-5 GM-1 GM-2 GM-3 GM-4 GM-5 GM-6 GM-8 GM-10",
+        breaks="RG-2 BW-5 GM-1 GM-2 GM-3 GM-4 GM-5 GM-6 GM-8 GM-10 CF-1 SH-6 FW-7",
     ),
     wrongdoer(
         "first-operand-decides",
@@ -77,24 +84,31 @@ LEAVES: tuple[Wrongdoer, ...] = (
         "fills-products",
         "backward fills .grad of products, not of leaves alone",
         around("__mul__", retaining),
-        breaks="RG-5 RG-6",
+        breaks="RG-5 RG-6 GR-9",
     ),
     wrongdoer(
         "silent-on-results",
         "reading .grad of a result does not warn",
-        edited(held._grad, {"warnings.warn(NON_LEAF_GRAD, UserWarning, stacklevel=2)": "pass"}),
+        edited(held._grad, "warnings.warn(NON_LEAF_GRAD, UserWarning, stacklevel=2)", "pass"),
         breaks="RG-6",
     ),
     wrongdoer(
         "results-switched-off",
         "turning requires_grad off on a result is passed over in silence",
-        edited(Tensor.requires_grad.fset, {"if wanted:\n            return": "return"}),
+        edited(
+            Tensor.requires_grad.fset,
+            """
+            if wanted:
+                return
+            """,
+            "return",
+        ),
         breaks="RG-7",
     ),
     wrongdoer(
         "integers-require-grad",
         "requires_grad_() takes integers too",
-        edited(Tensor.requires_grad.fset, {"not self.is_floating_point()": "False"}),
+        edited(Tensor.requires_grad.fset, "not self.is_floating_point()", "False"),
         breaks="RG-8",
     ),
     wrongdoer(
@@ -102,7 +116,8 @@ LEAVES: tuple[Wrongdoer, ...] = (
         "requires_grad_() sets the flag and returns another tensor over the same elements",
         edited(
             Tensor.requires_grad_,
-            {"return self": "return self if self.grad_fn else Tensor(self._array)._flagged(requires_grad)"},
+            "return self",
+            "return self if self.grad_fn else Tensor(self._array)._flagged(requires_grad)",
         ),
         swapped(Tensor, _flagged=lambda self, wanted: setattr(self, "requires_grad", wanted) or self),
         breaks="RG-9",
@@ -110,32 +125,46 @@ LEAVES: tuple[Wrongdoer, ...] = (
     wrongdoer(
         "detach-copies",
         "detach() gives a copy that shares no memory",
-        edited(views.detach, {"Tensor(self._array)": "Tensor(self._array.copy())"}),
+        edited(views.detach, "Tensor(self._array)", "Tensor(self._array.copy())"),
         breaks="RG-10",
     ),
     wrongdoer(
         "detach-keeps-requiring",
         "what detach() gives requires grad if the original did",
-        edited(views.detach, {"return made": "made.state().requires_grad = self.requires_grad\n    return made"}),
+        edited(
+            views.detach,
+            "return made",
+            """
+            made.state().requires_grad = self.requires_grad
+            return made
+            """,
+        ),
         breaks="RG-7 RG-10 RG-11 RG-17",
     ),
     wrongdoer(
         "detach-counts-alone",
         "what detach() gives counts its writes by itself",
-        edited(views.detach, {"made.state().version = version_of(self)": "pass"}),
+        edited(views.detach, "made.state().version = version_of(self)", "pass"),
         breaks="RG-11",
     ),
     wrongdoer(
         "views-detached-in-place",
         "detach_() takes views",
-        edited(views.detach_, {"if state.view is not None:": "if False:"}),
+        edited(views.detach_, "if state.view is not None:", "if False:"),
         breaks="RG-12",
     ),
     wrongdoer(
         "detached-in-place-elsewhere",
         "detach_() leaves the tensor as it is and returns a detached one",
-        edited(views.detach_, {"state = self.state()": "return self.detach()\n    state = self.state()"}),
-        breaks="RG-12 IP-16",
+        edited(
+            views.detach_,
+            "state = self.state()",
+            """
+            return self.detach()
+            state = self.state()
+            """,
+        ),
+        breaks="RG-12 AC-9 IP-16",
     ),
     wrongdoer(
         "data-counts-writes",
@@ -146,13 +175,20 @@ LEAVES: tuple[Wrongdoer, ...] = (
     wrongdoer(
         "factories-obey-no-grad",
         "a factory that is asked for requires_grad=True within no_grad ignores it",
-        edited(factories._made, {"if requires_grad:": "from refgrad.modes import mode\n    if requires_grad and mode.enabled:"}),
+        edited(
+            factories.made,
+            "if requires_grad:",
+            """
+            from refgrad.modes import mode
+            if requires_grad and mode.enabled:
+            """,
+        ),
         breaks="RG-16",
     ),
     wrongdoer(
         "numpy-in-spite-of-grad",
         "numpy() gives the array of what requires grad",
-        edited(Tensor.numpy, {"if self.requires_grad:": "if False:"}),
+        edited(Tensor.numpy, "if self.requires_grad:", "if False:"),
         breaks="RG-17",
     ),
     wrongdoer(
@@ -160,5 +196,12 @@ LEAVES: tuple[Wrongdoer, ...] = (
         "what a line of the program does is recorded when it is run first, and taken from there when it is run again",
         traced_once,
         breaks="ND-14 BW-20 IP-5",
+    ),
+    wrongdoer(
+        "frozen-still-filled",
+        "a leaf that has taken part in a graph goes on receiving gradients after requires_grad_(False)",
+        edited(graph.leaf_node, "not state.requires_grad", "not (state.requires_grad or state.accumulator)"),
+        edited(walk._accumulate, "if not leaf.requires_grad:", "if False:"),
+        breaks="RG-14",
     ),
 )

@@ -93,7 +93,8 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
             raise_unfit(src._array.shape, x._array.shape)
         return apply(filling.copy, (x, src))
 
-    return overwrite(self, copied, (src,), casts=True)
+    itself = src is self  # nothing moves, so that shared places do no harm
+    return overwrite(self, copied, (src,), casts=True, **({"shared": ""} if itself else {}))
 
 
 def broadcastable(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:

@@ -18,7 +18,7 @@ from refgrad.graph import AccumulateGrad, Edge, Extras, Meta, Node
 from refgrad.hooks import run_accumulated, run_post_hooks, run_pre_hooks, run_tensor_hooks
 from refgrad.lane import take_lane, total
 from refgrad.modes import is_grad_enabled, swap
-from refgrad.ops.reductions import sum_dim
+from refgrad.ops.reductions import sum_all, sum_dim
 from refgrad.ops.shaping import to_copy, view
 from refgrad.task import Closing, Pending, Task, running
 from refgrad.tensor import Tensor
@@ -246,9 +246,13 @@ def _fit_tensor(ct: Any, meta: Meta) -> Any:
 
 def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
     """`g` summed over the dimensions along which an operand of `shape` was broadcast."""
+    if not shape:
+        summed = sum_all(g)
+        return summed if type(summed) is Tensor else np.asarray(summed)
     new = len(g.shape) - len(shape)
     widened = [new + i for i, size in enumerate(shape) if size == 1 and g.shape[new + i] != 1]
-    return view(sum_dim(g, dim=(*range(new), *widened), keepdim=True), shape=shape)
+    summed = sum_dim(g, dim=(*range(new), *widened), keepdim=True)
+    return view(summed, shape=shape) if new else summed
 
 
 def _discover(pending: Pending) -> tuple[list[Node], Closing]:

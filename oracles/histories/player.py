@@ -92,7 +92,7 @@ def _name(node: Any) -> str:
 
 
 def _values(t: Any) -> tuple[float, ...] | None:
-    flat = tuple(float(v) for v in t.reshape(-1).tolist())
+    flat = tuple(float(v) + 0.0 for v in t.reshape(-1).tolist())  # one zero: its sign is a matter of order
     return flat if exact(flat) else None
 
 

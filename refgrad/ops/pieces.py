@@ -27,7 +27,7 @@ def stack(*tensors: Array, dim: int) -> Any:
 @op(x=lambda gs, dim: cat(*gs, dim=dim), dtypes=MOVES, many=True, view=True)
 def split(x: Array, *, split_size: int, dim: int) -> Any:
     whole = x.shape[dim]
-    return cut(x, [split_size] * -(-whole // split_size) if split_size else [0], dim)
+    return cut(x, [split_size] * max(1, -(-whole // split_size)) if split_size else [0], dim)
 
 
 @op(x=lambda gs, dim: cat(*gs, dim=dim), dtypes=MOVES, many=True, view=True)

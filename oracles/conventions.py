@@ -25,7 +25,7 @@ from oracles.truth import Enclosed, enclose
 
 INF, NAN = math.inf, math.nan
 ASIDE = 2.0**-10
-"""How far from a kink its sides are asked: the probed ops are straight there, so that any distance would do."""
+"""How far from a kink its sides are asked: the sides that PyTorch takes are straight, so that any distance would do."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,15 @@ PROBES = (
     Probe("clamp", "its lower bound", "kink", ((0.0,),), (1.0,), {"min": 0.0}),
     Probe("clamp", "its upper bound", "kink", ((0.0,),), (1.0,), {"max": 0.0}),
     Probe("clamp", "the upper of two bounds", "kink", ((1.0,),), (1.0,), {"min": 0.0, "max": 1.0}),
+    Probe("nn.functional.leaky_relu", "0", "kink", ((0.0,),), (0.01,)),
+    Probe("nn.functional.relu6", "0", "kink", ((0.0,),), (0.0,)),
+    Probe("nn.functional.relu6", "6", "kink", ((6.0,),), (0.0,)),
+    Probe("nn.functional.hardswish", "-3", "kink", ((-3.0,),), (0.0,)),
+    Probe("nn.functional.hardswish", "3", "kink", ((3.0,),), (1.0,)),
+    Probe("nn.functional.softshrink", "0.5", "kink", ((0.5,),), (0.0,)),
     Probe("linalg.vector_norm", "0, of order 1", "kink", ((0.0,),), (0.0,), {"ord": 1}, whole=True),
     _step("sign", "0", 0.0),
+    Probe("frac", "1", "step", ((1.0,),), (1.0,)),
     _step("floor", "1", 1.0),
     _step("ceil", "1", 1.0),
     _step("trunc", "1", 1.0),
@@ -110,6 +117,8 @@ PROBES = (
     Probe("std", "equal elements", "tip", ((1.0, 1.0),), (0.0, 0.0), whole=True),
     Probe("maximum", "equal operands", "tie", ((1.0,), (1.0,)), (0.5, 0.5)),
     Probe("minimum", "equal operands", "tie", ((1.0,), (1.0,)), (0.5, 0.5)),
+    Probe("fmax", "equal operands", "tie", ((1.0,), (1.0,)), (1.0, 0.0)),
+    Probe("fmin", "equal operands", "tie", ((1.0,), (1.0,)), (1.0, 0.0)),
     _line("max", HIGH, HALVES, (0, 2)),
     _line("min", LOW, HALVES, (0, 2)),
     _line("amax", HIGH, HALVES, (0, 2)),

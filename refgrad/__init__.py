@@ -22,6 +22,7 @@ from refgrad import (
     optim,
     queries,
     random,
+    special,
     views,
 )
 from refgrad.anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled, set_anomaly_enabled
@@ -124,6 +125,7 @@ __all__ = [
     "set_anomaly_enabled",
     "set_grad_enabled",
     "set_printoptions",
+    "special",
     "tensor",
     "uint8",
     "zeros",

@@ -45,10 +45,12 @@ CLASSES: dict[str, int] = {
     "exp2": TRANSCENDENTAL,
     "expm1": TRANSCENDENTAL,
     "floor": 0,
+    "frac": 0,  # the whole part of a number is as fine as the number: their difference is exact
     "log10": TRANSCENDENTAL,
     "log2": TRANSCENDENTAL,
     "mul": CORRECT,
     "neg": 0,
+    "nn.functional.hardswish": 3,  # a sum, a product and a quotient, from 3 on too: x*6/6
     "pow": TRANSCENDENTAL,
     "relu": 0,
     "round": 0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import accumulate
 from math import inf
 from typing import Any
@@ -31,15 +32,15 @@ def largest(algebra: Any, x: Objects, *, dim: int | None = None, keepdim: bool =
     return [reduced(x, dim, keepdim, lambda run: algebra.largest(run, share=False)), indices.astype(np.int64)]
 
 
-def maximum(algebra: Any, a: Objects, b: Objects) -> list[Objects]:
-    """The larger of two, elementwise; a tie is shared."""
-    return [_paired(a, b, lambda x, y: algebra.largest((x, y), share=True))]
+def maximum(algebra: Any, a: Objects, b: Objects, *, share: bool = True) -> list[Objects]:
+    """The larger of two, elementwise; a tie is shared, or goes to the first."""
+    return [_paired(a, b, lambda x, y: algebra.largest((x, y), share=share))]
 
 
-def minimum(algebra: Any, a: Objects, b: Objects) -> list[Objects]:
-    """The smaller of two, elementwise; a tie is shared."""
+def minimum(algebra: Any, a: Objects, b: Objects, *, share: bool = True) -> list[Objects]:
+    """The smaller of two, elementwise; a tie is shared, or goes to the first."""
     neg = algebra.neg
-    return [_paired(a, b, lambda x, y: neg(algebra.largest((neg(x), neg(y)), share=True)))]
+    return [_paired(a, b, lambda x, y: neg(algebra.largest((neg(x), neg(y)), share=share)))]
 
 
 def _paired(a: Objects, b: Objects, combine: Callable[[Any, Any], Any]) -> Objects:
@@ -150,6 +151,8 @@ LINES: dict[str, Callable[..., list[Any]]] = {
     "amin": amin,
     "cumprod": cumprod,
     "cumsum": cumsum,
+    "fmax": partial(maximum, share=False),
+    "fmin": partial(minimum, share=False),
     "linalg.vector_norm": norm,
     "max": largest,
     "maximum": maximum,

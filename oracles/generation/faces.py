@@ -23,7 +23,7 @@ CONSTANT = "constant operand"
 PAIRS = ("size-1 axis", "mixed ranks", "same twice", "scalar", "mixed dtypes", CONSTANT)
 NUMERIC = (
     *(("alpha", 1), ("beta", 1), ("threshold", 20), ("min", None), ("max", None)),
-    ("negative_slope", 0.01),
+    *(("negative_slope", 0.01), ("lambd", 0.5)),
 )
 """Numeric settings and their defaults."""
 INDICES = ("index array", "repeated index", "mask")
@@ -47,7 +47,10 @@ RANKED = {
     "nn.functional.nll_loss",
 }
 """Ops whose operands have at least one dimension."""
-TIED = {"max", "min", "amax", "amin", "relu", "maximum", "minimum", "linalg.vector_norm"}
+TIED = {
+    *("max", "min", "amax", "amin", "relu", "maximum", "minimum", "fmax", "fmin"),
+    "linalg.vector_norm",
+}
 """Ops that decide between elements, or between an element and a number."""
 NEVER_EMPTY = {"mean", "std", "var", "max", "min", "amax", "amin", "logsumexp", *LOSSES}
 SETTABLE = {
@@ -184,6 +187,13 @@ def _negative_dim(step: Step) -> bool:
     )
 
 
+def _kink(case: Case) -> bool:
+    """Whether an input has an element at a kink of one of the ops, or is 0 where none has any."""
+    facts = [refgrad.catalogue()[step.op].facts for step in case.program.steps]
+    points = [point for fact in facts for kinks in fact.kinks.values() for point in kinks] or [0.0]
+    return any(bool(np.any(np.isin(a, points))) for a in _floats(case))
+
+
 LARGE = 1e3
 
 
@@ -216,7 +226,7 @@ SEEN: dict[str, Callable[[Case], bool]] = {
     "negative": _any_element(lambda a: a < 0),
     "zero": _any_element(lambda a: a == 0),
     "ties": _any_input(lambda a: a.size > 1 and len(np.unique(a)) < a.size),
-    "kink": _any_element(lambda a: a == 0),
+    "kink": _kink,
     "large": _large,
     "tiny": _any_element(lambda a: (np.abs(a) <= 1e-3) & (a != 0)),
     "0-d": _any_input(lambda a: a.ndim == 0),

@@ -83,6 +83,7 @@ def large_numbers(public: Any, domain: Domain) -> tuple[float, ...]:
 OTHERWISE: dict[str, tuple[Setting, ...]] = {
     "approximate": ("tanh",),
     "decimals": (1, -1, 2),
+    "lambd": (1.0, 0.25, 2.0),
     "rounding_mode": ("floor", "trunc"),
 }
 """Settings that make an elementwise function another one, and what they may be besides their defaults."""

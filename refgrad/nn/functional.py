@@ -3,28 +3,54 @@
 import warnings
 from typing import Any
 
-from refgrad.ops import activations, arithmetic, exponential, hyperbolic, losses, totals  # noqa: F401 (publish)
+from refgrad.ops import (  # noqa: F401 (publish)
+    activations,
+    arithmetic,
+    exponential,
+    hyperbolic,
+    losses,
+    margins,
+    pairwise,
+    pooling,
+    thresholds,
+    totals,
+)
 from refgrad.public import FUNCTIONS, check_tensor, offered, publish_elementwise
 
 __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "cosine_similarity",
     "cross_entropy",
     "elu",
     "gelu",
+    "hardshrink",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
+    "hinge_embedding_loss",
+    "huber_loss",
     "l1_loss",
     "leaky_relu",
     "linear",
     "log_softmax",
+    "margin_ranking_loss",
+    "max_pool1d",
     "mse_loss",
     "nll_loss",
     "one_hot",
+    "pdist",
+    "prelu",
     "relu",
+    "relu6",
     "sigmoid",
     "silu",
+    "smooth_l1_loss",
     "softmax",
     "softplus",
+    "softshrink",
     "tanh",
+    "threshold",
 ]
 
 publish_elementwise()
@@ -43,6 +69,27 @@ binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, l1_loss, 
         "mse_loss",
         "nll_loss",
     )
+)
+
+relu6, hardtanh, hardsigmoid, hardswish, hardshrink, softshrink, threshold, prelu = (
+    offered(f"nn.functional.{name}")
+    for name in (
+        "relu6",
+        "hardtanh",
+        "hardsigmoid",
+        "hardswish",
+        "hardshrink",
+        "softshrink",
+        "threshold",
+        "prelu",
+    )
+)
+cosine_similarity, pdist, max_pool1d = (
+    offered(f"nn.functional.{name}") for name in ("cosine_similarity", "pdist", "max_pool1d")
+)
+smooth_l1_loss, huber_loss, hinge_embedding_loss, margin_ranking_loss = (
+    offered(f"nn.functional.{name}")
+    for name in ("smooth_l1_loss", "huber_loss", "hinge_embedding_loss", "margin_ranking_loss")
 )
 
 

@@ -11,9 +11,9 @@ from refgrad.dtypes import Array
 from refgrad.op import MOVES, OWN, op
 from refgrad.ops.reductions import sum_dim
 from refgrad.ops.shaping import Shape, flip, view
-from refgrad.public import check_tensor, public, sizes, wrong_type
+from refgrad.public import FUNCTIONS, check_tensor, public, sizes, wrong_type
 from refgrad.record import apply
-from refgrad.tensor import normal_dim
+from refgrad.tensor import Tensor, normal_dim
 
 
 @op(x=lambda g, shifts, dims: roll(g, shifts=tuple(-n for n in shifts), dims=dims), dtypes=MOVES)
@@ -81,6 +81,15 @@ def distinct(function: str, dims: Any, ndim: int) -> Shape:
         if normal.count(d) > 1:
             raise RuntimeError(f"dim {d} appears multiple times in the list of dims")
     return normal
+
+
+def flip_method(self: Any, *given: Any, dims: Any = None) -> Any:
+    """The order along `dims` reversed, ints one by one or as one sequence."""
+    return FUNCTIONS["flip"](self, sizes(given, "flip", "dims", dims))
+
+
+flip_method.__name__ = flip_method.__qualname__ = "flip"
+setattr(Tensor, "flip", flip_method)  # noqa: B010 - a method that the class does not declare
 
 
 @public("roll", roll)

@@ -49,3 +49,10 @@ def named(shape: tuple[int, ...], target: Array, ignore_index: int) -> Array:
     wanted = np.expand_dims(target, dim)
     classes = np.arange(shape[dim]).reshape(tuple(-1 if i == dim else 1 for i in range(len(shape))))
     return np.asarray((classes == wanted) & (wanted != ignore_index))
+
+
+@functools.cache
+def pairs(count: int) -> tuple[Array, Array]:
+    """The numbers below `count` in pairs, the smaller first."""
+    first, second = np.triu_indices(count, 1)
+    return first, second

@@ -72,6 +72,27 @@ def minimum(a: Array, b: Array) -> Any:
 
 
 @op(
+    Facts("Max(a, b)"),
+    # a tie, and what stands beside a nan, goes to the first, as PyTorch: no subgradient of least norm
+    a=lambda g, a, b: where(a >= b, g, where(b != b, g, 0.0)),
+    b=lambda g, a, b: where(a >= b, 0.0, where(b != b, 0.0, g)),
+    dtypes=COMMON,
+)
+def fmax(a: Array, b: Array) -> Any:
+    return np.fmax(a, b)
+
+
+@op(
+    Facts("Min(a, b)"),
+    a=lambda g, a, b: where(a <= b, g, where(b != b, g, 0.0)),  # as fmax
+    b=lambda g, a, b: where(a <= b, 0.0, where(b != b, 0.0, g)),
+    dtypes=COMMON,
+)
+def fmin(a: Array, b: Array) -> Any:
+    return np.fmin(a, b)
+
+
+@op(
     Facts("Piecewise((max, (x > max) | (min > max)), (min, x < min), (x, True))", kinks={"x": (0,)}),
     x=lambda g, x, min, max: between(g, x, min, max),  # noqa: A006 - PyTorch's names
     dtypes=COMMON,
@@ -116,6 +137,20 @@ def _(input: Any, other: Any) -> Any:
     """The smaller of the two, elementwise; both are tensors."""
     both_tensors("minimum", input, other)
     return apply(minimum, (input, other))
+
+
+@public("fmax", fmax)
+def _(input: Any, other: Any) -> Any:
+    """The larger of the two, and a number rather than a nan, elementwise; both are tensors."""
+    both_tensors("fmax", input, other)
+    return apply(fmax, (input, other))
+
+
+@public("fmin", fmin)
+def _(input: Any, other: Any) -> Any:
+    """The smaller of the two, and a number rather than a nan, elementwise; both are tensors."""
+    both_tensors("fmin", input, other)
+    return apply(fmin, (input, other))
 
 
 @public("clamp", clamp, clamp_tensor)

@@ -609,6 +609,197 @@ CASES: dict[str, list[tuple[str, dict[str, tuple[int, ...]]]]] = {
         ("a.det()", {"a": (2, 2, 2)}),
         ("torch.linalg.det(a)", {"a": (1, 1)}),
     ],
+    "nn.functional.relu6": [
+        ("torch.nn.functional.relu6(4 * (a - 0.5))", {"a": (2, 3)}),
+        ("torch.nn.functional.relu6(a)", {"a": ()}),
+    ],
+    "nn.functional.hardtanh": [
+        ("torch.nn.functional.hardtanh(a - 1)", {"a": (2, 3)}),
+        ("torch.nn.functional.hardtanh(a, 0.5, max_val=1.5)", {"a": (2, 3)}),
+    ],
+    "nn.functional.hardswish": [
+        ("torch.nn.functional.hardswish(4 * (a - 1.3))", {"a": (2, 3)}),
+        ("torch.nn.functional.hardswish(a)", {"a": ()}),
+    ],
+    "nn.functional.softshrink": [
+        ("torch.nn.functional.softshrink(a - 1)", {"a": (2, 3)}),
+        ("torch.nn.functional.softshrink(a - 1, 0.2)", {"a": (2, 3)}),
+        ("torch.nn.functional.softshrink(a, lambd=0)", {"a": ()}),
+    ],
+    "hardshrink": [
+        ("torch.nn.functional.hardshrink(a - 1)", {"a": (2, 3)}),
+        ("(a - 1).hardshrink(0.2)", {"a": (2, 3)}),
+    ],
+    "threshold": [
+        ("torch.nn.functional.threshold(a, 1.0, 20.0)", {"a": (2, 3)}),
+        ("torch.threshold(a - 1, threshold=0, value=-1)", {"a": (2, 3)}),
+    ],
+    "prelu": [
+        ("torch.nn.functional.prelu(a - 1, b)", {"a": (2, 3), "b": (3,)}),
+        ("(a - 1).prelu(b)", {"a": (2, 3, 2), "b": (1,)}),
+        ("torch.prelu(a - 1, b)", {"a": (3,), "b": ()}),
+        ("torch.prelu(a - 3, b)", {"a": (), "b": (1,)}),
+    ],
+    "fmax": [
+        ("torch.fmax(a, b)", {"a": (2, 3), "b": (3,)}),
+        ("a.fmax(a)", {"a": (2,)}),
+    ],
+    "fmin": [
+        ("torch.fmin(a, b)", {"a": (2, 3), "b": (2, 1)}),
+        ("a.fmin(b)", {"a": (), "b": (2,)}),
+    ],
+    "frac": [
+        ("a.frac()", {"a": (2, 3)}),
+        ("torch.frac(a - 1) * a", {"a": (3,)}),
+    ],
+    "fmod": [
+        ("torch.fmod(10 * (a - 1), b)", {"a": (2, 3), "b": (3,)}),
+        ("(5 * a).fmod(-1.5)", {"a": (2, 3)}),
+        ("torch.fmod(a, b)", {"a": (), "b": (2,)}),
+    ],
+    "remainder": [
+        ("torch.remainder(10 * (a - 1), b)", {"a": (2, 3), "b": (3,)}),
+        ("torch.remainder(5 * a, -b)", {"a": (2, 3), "b": (2, 3)}),
+        ("(5 * a).remainder(-1.5)", {"a": (2, 3)}),
+    ],
+    "copysign": [
+        ("torch.copysign(a - 1, b - 1)", {"a": (2, 3), "b": (3,)}),
+        ("(a - 1).copysign(-2.0)", {"a": (2, 3)}),
+    ],
+    "nextafter": [("torch.nextafter(a, b)", {"a": (2, 3), "b": (3,)})],
+    "ldexp": [
+        ("torch.ldexp(a, b)", {"a": (2, 3), "b": (3,)}),
+        ("a.ldexp(torch.tensor([1, 3, 0]))", {"a": (2, 3)}),
+    ],
+    "nan_to_num": [
+        ("a.nan_to_num()", {"a": (2, 3)}),
+        ("torch.nan_to_num(a.log() * a, 1.0, posinf=2.0, neginf=-3.0)", {"a": (2, 3)}),
+    ],
+    "xlogy": [
+        ("torch.xlogy(a - 1, b)", {"a": (2, 3), "b": (3,)}),
+        ("a.xlogy(2)", {"a": (2, 3)}),
+        ("torch.xlogy(a, 0.5)", {"a": ()}),
+        ("torch.xlogy(2.5, a)", {"a": (2, 3)}),
+        ("torch.special.xlogy(a, b)", {"a": (3,), "b": ()}),
+    ],
+    "special.entr": [("torch.special.entr(a)", {"a": (2, 3)})],
+    "logit": [
+        ("torch.logit(a / 3)", {"a": (2, 3)}),
+        ("(a / 3).logit(0.25)", {"a": (2, 3)}),
+        ("torch.special.logit(a / 3, eps=1e-6)", {"a": ()}),
+    ],
+    "sinc": [("(a - 1).sinc()", {"a": (2, 3)}), ("torch.sinc(a)", {"a": ()})],
+    "sort": [
+        ("a.sort()[0]", {"a": (2, 3)}),
+        ("torch.sort(a, 0, True)[0] ** 2", {"a": (3, 2)}),
+        ("torch.sort(a, dim=1, stable=True).values", {"a": (2, 3)}),
+        ("a.sort()[0]", {"a": ()}),
+        ("a.msort()", {"a": (3, 2)}),
+        ("a.gather(1, a.argsort(1, True))", {"a": (2, 3)}),
+    ],
+    "topk": [
+        ("a.topk(2)[0]", {"a": (2, 3)}),
+        ("torch.topk(a, 1, 0, largest=False).values", {"a": (2, 3)}),
+        ("a.topk(0)[0]", {"a": (3,)}),
+        ("a.topk(1)[0]", {"a": ()}),
+    ],
+    "kthvalue": [
+        ("a.kthvalue(2)[0]", {"a": (2, 3)}),
+        ("torch.kthvalue(a, 1, 0, keepdim=True).values", {"a": (2, 3)}),
+    ],
+    "median": [
+        ("a.median()", {"a": (2, 3)}),
+        ("torch.cat([a, a, a]).median()", {"a": (3,)}),
+        ("a.median(1)[0]", {"a": (2, 4)}),
+        ("torch.median(a, 0, keepdim=True).values", {"a": (3, 2)}),
+        ("a.nanmedian()", {"a": (2, 3)}),
+        ("torch.nanmedian(a, -1)[0]", {"a": (2, 3)}),
+    ],
+    "mode": [
+        ("a.mode()[0]", {"a": (2, 3)}),
+        ("torch.cat([a, b, a]).mode(0)[0]", {"a": (2, 3), "b": (1, 3)}),
+        ("a.mode(0, keepdim=True).values", {"a": (2, 3)}),
+    ],
+    "cummax": [
+        ("a.cummax(1)[0]", {"a": (2, 3)}),
+        ("torch.cummax(torch.cat([a, a]), 0).values", {"a": (3,)}),
+        ("a.cummax(0)[0]", {"a": ()}),
+        ("(a * a).cummin(-1)[0]", {"a": (2, 4)}),
+    ],
+    "aminmax": [
+        ("a.aminmax().max", {"a": (2, 3)}),
+        ("(lambda m: m[0] * m[1])(torch.cat([a, a]).aminmax(dim=0))", {"a": (2, 3)}),
+        ("torch.aminmax(a, dim=1, keepdim=True).min", {"a": (2, 3)}),
+    ],
+    "quantile": [
+        ("a.quantile(0.3)", {"a": (2, 3)}),
+        ("torch.quantile(a, 0.7, 0)", {"a": (3, 2)}),
+        ("a.quantile(0.25, dim=-1, keepdim=True)", {"a": (2, 3)}),
+        ("a.quantile(torch.tensor([0.2, 0.9], dtype=a.dtype), 1, True)", {"a": (2, 3)}),
+        ("a.quantile(torch.tensor([0.2, 0.9, 0.5], dtype=a.dtype))", {"a": (4,)}),
+        ("a.quantile(0.4, interpolation='lower')", {"a": (4,)}),
+        ("a.quantile(0.4, interpolation='higher')", {"a": (4,)}),
+        ("a.quantile(0.4, interpolation='nearest')", {"a": (4,)}),
+        ("a.quantile(0.4, interpolation='midpoint')", {"a": (4,)}),
+        ("a.quantile(0.5)", {"a": ()}),
+    ],
+    "cosine_similarity": [
+        ("torch.cosine_similarity(a, b)", {"a": (2, 3), "b": (2, 3)}),
+        ("torch.nn.functional.cosine_similarity(a, b, dim=0)", {"a": (2, 3), "b": (2, 3)}),
+        ("torch.cosine_similarity(a, b, dim=-1)", {"a": (2, 3), "b": (3,)}),
+    ],
+    "nn.functional.max_pool1d": [
+        ("torch.nn.functional.max_pool1d(a, 2)", {"a": (2, 5)}),
+        ("torch.nn.functional.max_pool1d(a, 3, stride=1, padding=1)", {"a": (2, 2, 4)}),
+        ("torch.nn.functional.max_pool1d(a, (2,), 2, 0, 2, ceil_mode=True)", {"a": (1, 2, 6)}),
+        ("torch.nn.functional.max_pool1d(a, 2, ceil_mode=True)", {"a": (2, 5)}),
+        ("torch.nn.functional.max_pool1d(a - 3, 2, 2, 1)", {"a": (2, 5)}),
+    ],
+    "scatter_reduce": [
+        (f"a.scatter_reduce({dim}, torch.tensor({index}), b, '{reduce}', include_self={included})", shapes)
+        for reduce in ("sum", "mean", "amax", "amin")
+        for included in (True, False)
+        for dim, index, shapes in (
+            (0, [[0, 1, 0], [0, 0, 1]], {"a": (3, 3), "b": (2, 3)}),
+            (1, [[2, 2]], {"a": (2, 3), "b": (1, 2)}),
+            (0, [1, 1, 0], {"a": (3,), "b": (3,)}),
+        )
+    ],
+    "nn.functional.smooth_l1_loss": [
+        ("torch.nn.functional.smooth_l1_loss(a, b)", {"a": (2, 3), "b": (2, 3)}),
+        ("torch.nn.functional.smooth_l1_loss(a, b, beta=0.3, reduction='sum')", {"a": (2, 3), "b": (2, 3)}),
+        ("torch.nn.functional.smooth_l1_loss(a, b, beta=2.0, reduction='none')", {"a": (3,), "b": (3,)}),
+        ("torch.nn.functional.smooth_l1_loss(a, b, beta=0.0)", {"a": (3,), "b": (3,)}),
+    ],
+    "nn.functional.huber_loss": [
+        ("torch.nn.functional.huber_loss(a, b)", {"a": (2, 3), "b": (2, 3)}),
+        ("torch.nn.functional.huber_loss(a, b, delta=0.3, reduction='sum')", {"a": (2, 3), "b": (2, 3)}),
+        ("torch.nn.functional.huber_loss(a, b, reduction='none', delta=2.0)", {"a": (3,), "b": (3,)}),
+    ],
+    "nn.functional.hinge_embedding_loss": [
+        ("torch.nn.functional.hinge_embedding_loss(a, torch.tensor([1, -1, 2]))", {"a": (2, 3)}),
+        (
+            "torch.nn.functional.hinge_embedding_loss(a, torch.tensor([1.0, -1.0, -1.0]), 1.5, reduction='sum')",
+            {"a": (2, 3)},
+        ),
+    ],
+    "nn.functional.margin_ranking_loss": [
+        ("torch.nn.functional.margin_ranking_loss(a, b, torch.tensor([1.0, -1, 1]).double())", {"a": (3,), "b": (3,)}),
+        (
+            "torch.nn.functional.margin_ranking_loss(a, b, torch.tensor([[1, -1, 1]]), margin=0.5, reduction='none')",
+            {"a": (2, 3), "b": (2, 3)},
+        ),
+    ],
+    "bernoulli": [
+        ("torch.bernoulli(a * 0 + 1) * a", {"a": (2, 3)}),
+        ("(a * 0).bernoulli() + a", {"a": ()}),
+    ],
+    "poisson": [("torch.poisson(a * 0) + a", {"a": (2, 3)})],
+    "normal": [
+        ("torch.normal(a, 0.0) * a", {"a": (2, 3)}),
+        ("torch.normal(2.0, b * 0) * b", {"b": (2, 3)}),
+        ("torch.normal(a, b * 0) + b", {"a": (2, 3), "b": (3,)}),
+    ],
 }  # fmt: skip
 
 for _name, _entry in refgrad.catalogue().items():
@@ -622,7 +813,15 @@ for _name, _entry in refgrad.catalogue().items():
         CASES[_name] = [(_text, dict(zip(_letters, shapes, strict=False))) for shapes in _shapes]
 
 UNJUDGED = {
-    *("nn.functional.binary_cross_entropy", "nn.functional.elu", "nn.functional.linear"),
+    *("nn.functional.binary_cross_entropy", "nn.functional.linear"),
+    *("nn.functional.elu", "nn.functional.hardtanh", "hardshrink", "threshold", "prelu"),
+    *("fmod", "remainder", "copysign", "nextafter", "nan_to_num"),
+    "sinc",
+    *("sort", "topk", "kthvalue", "median", "mode", "cummax", "aminmax", "quantile"),
+    *("cosine_similarity", "nn.functional.max_pool1d", "scatter_reduce"),
+    *("nn.functional.smooth_l1_loss", "nn.functional.huber_loss"),
+    *("nn.functional.hinge_embedding_loss", "nn.functional.margin_ranking_loss"),
+    *("bernoulli", "poisson", "normal"),
     *(
         "expand_as",
         "view_as",

@@ -13,6 +13,7 @@ from .cases import CASES, EVERY, UNJUDGED, call, operand
 SINGLE = [(np.float64,), (np.float32,)]
 DOUBLE = [(np.float64,) * 2, (np.float32,) * 2, (np.float32, np.float64), (np.float64, np.float32)]
 ONE_DTYPE = {"matmul", "mm", "mv", "bmm", "dot", "addmm", "einsum", "linalg.solve", "scatter_add"}
+ONE_DTYPE |= {"prelu", "scatter_reduce", "quantile"}
 ONE_DTYPE |= {"nn.functional.binary_cross_entropy", "nn.functional.linear", "nn.functional.nll_loss"}
 LAWS = [
     pytest.param(

@@ -211,6 +211,7 @@ def test_no_formula_mentions_numpy():
     assert len(mentioned) > 50
     constants = {
         "triangles",
+        "pairs",
         "minors",
         "is_vector",
         "log_of_number",

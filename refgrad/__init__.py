@@ -27,7 +27,20 @@ from refgrad import (
 )
 from refgrad.anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled, set_anomaly_enabled
 from refgrad.devices import device
-from refgrad.dtypes import bfloat16, dtype, float16, float32, float64, int8, int16, int32, int64, uint8
+from refgrad.dtypes import (
+    bfloat16,
+    complex64,
+    complex128,
+    dtype,
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+)
 from refgrad.factories import (
     arange,
     as_tensor,
@@ -53,6 +66,7 @@ from refgrad.modes import (
     no_grad,
     set_grad_enabled,
 )
+from refgrad.ops import for_complex
 from refgrad.printing import set_printoptions
 from refgrad.public import FUNCTIONS, Public, catalogue, offered, publish_elementwise
 from refgrad.queries import get_default_dtype, is_tensor
@@ -80,6 +94,8 @@ __all__ = [
     "autograd",
     "bfloat16",
     "catalogue",
+    "complex64",
+    "complex128",
     "cuda",
     "device",
     "dtype",
@@ -134,6 +150,7 @@ __all__ = [
 
 publish_elementwise()
 operators.attach()
+for_complex.attach()
 held.attach()
 views.attach_views()
 assigning.attach()
@@ -144,7 +161,15 @@ queries.publish_aliases()
 globals().update({f"{name}_": getattr(Tensor, f"{name}_") for name in TORCH_FUNCTIONS})
 globals().update({name: offered(name) for name in FUNCTIONS if name != "getitem" and "." not in name})
 globals().update(
-    bool=dtypes.bool_, int=int32, float=float32, short=int16, long=int64, half=float16, double=float64
+    bool=dtypes.bool_,
+    int=int32,
+    float=float32,
+    short=int16,
+    long=int64,
+    half=float16,
+    double=float64,
+    cfloat=complex64,
+    cdouble=complex128,
 )
 
 pi, e, inf, nan = math.pi, math.e, math.inf, math.nan

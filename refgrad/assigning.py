@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from refgrad.dtypes import Array, Number, dtype
+from refgrad.dtypes import Array, Number, complex64, dtype
 from refgrad.inplace import EXPANDED, NAMES, SHARED, in_place, overlapping, overwrite, reshaped
 from refgrad.modes import is_grad_enabled
 from refgrad.ops import filling
@@ -35,7 +35,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
                 f"fill_ only supports 0-dimension value tensor but got tensor with {value._array.ndim} dimensions."
             )
         return overwrite(self, lambda x: apply(filling.fill, (x, value)), (value,), casts=True, shared="")
-    if not isinstance(value, bool | int | float):
+    if not isinstance(value, Number):
         name = type_name(value)
         raise TypeError(
             f"fill_() received an invalid combination of arguments - got ({name}), but expected one of:\n"
@@ -53,6 +53,16 @@ def fitting(value: Number, kind: dtype, *, halves: bool = False) -> Number:
     """A number as `kind` holds it; RuntimeError where it cannot, for half-width floats only if told."""
     if kind.kind == "b":
         return bool(value)
+    if kind.kind == "c":
+        for part in (complex(value).real, complex(value).imag):
+            if kind is complex64 and math.isfinite(part) and abs(part) > LARGEST["float32"]:
+                raise RuntimeError("value cannot be converted to type c10::complex<float> without overflow")
+        return value
+    if isinstance(value, complex):
+        if value.imag:
+            name = C_NAMES.get(kind.name, "double")
+            raise RuntimeError(f"value cannot be converted to type {name} without overflow")
+        value = value.real
     if kind.kind == "f":
         fits = not math.isfinite(value) or abs(value) <= LARGEST[kind.name] or (kind.is_half and not halves)
         whole: Number = value
@@ -84,7 +94,7 @@ C_NAMES: Final = {name: f"{name}_t" for name in ("uint8", "int8", "int16", "int6
 
 def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     """The elements of another tensor, broadcast and cast, written over this one, which is returned."""
-    if isinstance(src, bool | int | float):
+    if isinstance(src, Number):
         src = Tensor(np.asarray(src))
     check_tensor("copy_", src, "other")
 
@@ -167,7 +177,7 @@ def as_value(self: Tensor, value: Any) -> Tensor:
     """What is to be written, as a tensor; TypeError for what is neither that nor a number."""
     if type(value) is Tensor:
         return value
-    if not isinstance(value, bool | int | float):
+    if not isinstance(value, Number):
         raise TypeError(f"can't assign a {type_name(value)} to a torch.{self.dtype.word}Tensor")
     return Tensor(element(fitting(value, self.dtype), self))
 

@@ -230,6 +230,12 @@ def _roots(outputs: list[Any], given: Any, create_graph: bool, *, batched: bool)
         if not isinstance(seed, Tensor):
             raise TypeError(f"gradients can be either Tensors or None, but got {type(seed).__name__}")
         _check_shape(shape, seed, position, batched)
+        if (stored.kind == "c") is not (seed._array.dtype.kind == "c"):
+            raise RuntimeError(
+                "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in "
+                f"dtype: grad_output[{position}] has a dtype of {seed.dtype} and output[{position}] has a dtype of "
+                f"{from_numpy_dtype(stored)}."
+            )
         made.append((edge, None if batched else _cast(seed, stored, create_graph)))
     if len(made) < len(outputs):  # more than there are outputs are ignored, as in PyTorch
         raise RuntimeError(f"got {len(outputs)} tensors and {len(made)} gradients")
@@ -273,6 +279,9 @@ def _one(shape: tuple[int, ...], stored: np.dtype[Any], create_graph: bool) -> A
     """The cotangent of an output of one element, as the walk takes it; RuntimeError for another."""
     if any(size != 1 for size in shape):
         raise RuntimeError("grad can be implicitly created only for scalar outputs")
+    if stored.kind == "c":
+        kind = from_numpy_dtype(stored)
+        raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {kind}")
     seed = np.empty(shape, stored)
     seed.fill(1)
     return Tensor(seed) if create_graph else seed

@@ -10,11 +10,14 @@ from refgrad.dtypes import (
     F32,
     F64,
     Array,
+    Number,
     bool_,
+    complex64,
     dtype,
     float32,
     from_numpy_dtype,
     int64,
+    is_continuous,
     of_number,
     to_numpy,
 )
@@ -120,9 +123,10 @@ def full(
         fill_value = fill_value.item()
     if isinstance(fill_value, np.generic):
         fill_value = fill_value.item()
-    if not isinstance(fill_value, bool | int | float):
+    if not isinstance(fill_value, Number):
         raise wrong_type("full", "fill_value", 2, fill_value, "Number")
     stored = new_dtype("full", dtype or of_number(fill_value), device)
+    refuse_lost(fill_value, stored)
     return made(np.full(new_size("full", (size,)), fill_value, stored), requires_grad)
 
 
@@ -148,7 +152,15 @@ def full_like(
     if type(input) is not Tensor:
         raise wrong_type("full_like", "input", 1, input)
     stored = new_dtype("full_like", dtype or input.dtype)
+    refuse_lost(fill_value, stored)
     return made(np.full_like(input._array, fill_value, dtype=stored), requires_grad)
+
+
+def refuse_lost(value: Any, stored: np.dtype[Any]) -> None:
+    """RuntimeError where a complex number has no place in a real tensor."""
+    if isinstance(value, complex) and value.imag and stored.kind != "c":
+        name = from_numpy_dtype(stored).c_name
+        raise RuntimeError(f"value cannot be converted to type {name} without overflow")
 
 
 def new_size(function: str, given: tuple[Any, ...], named: Any = None) -> tuple[int, ...]:
@@ -198,6 +210,8 @@ def arange(
 ) -> Tensor:
     """From `start` (0 if alone) up to `end`, exclusive, by `step`; int64 if all three are ints."""
     stored = new_dtype("arange", dtype, device)
+    if stored.kind == "c":
+        raise NotImplementedError(f"\"arange_cpu\" not implemented for '{from_numpy_dtype(stored).word}'")
     if end is None and not isinstance(start, bool | int | float):
         raise wrong_type("arange", "end", 1, start, "Number")
     start, end = (0, start) if end is None else (start, end)
@@ -223,6 +237,8 @@ def linspace(
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
     stored = new_dtype("linspace", dtype, device)
+    if stored.kind == "c":
+        raise NotImplementedError("linspace of complex numbers is not implemented here")
     computed = stored.type if stored in (F32, F64) else np.float64
     return made(_evenly(computed(start), computed(end), steps).astype(stored), requires_grad)
 
@@ -259,7 +275,7 @@ def made(array: Array, requires_grad: bool = False) -> Tensor:
     """A new leaf; RuntimeError where integers are to require gradients."""
     leaf = born(Tensor(array))
     if requires_grad:
-        if not leaf.is_floating_point():
+        if not is_continuous(leaf._array.dtype):
             raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
         leaf.requires_grad_()
     return leaf
@@ -271,10 +287,20 @@ def _from_data(data: Any, kind: dtype | None, *, copy: bool) -> Array:
         data = data._array
     if isinstance(data, np.ndarray | np.generic):
         stored = to_numpy(kind or from_numpy_dtype(data.dtype))
+        if data.dtype.kind == "c" and stored.kind != "c":
+            raise NotImplementedError(
+                f"a complex array is not converted to {kind} here, which would drop its imaginary part: use .real"
+            )
         return np.array(data, dtype=stored) if copy else np.asarray(data, dtype=stored)
     found = _plain(data)
-    kind = kind or _inferred(found)
-    return np.array(found, dtype=np.float64 if kind.kind == "f" else None).astype(to_numpy(kind))
+    own = _inferred(found)
+    kind = kind or own
+    if own.is_complex and not kind.is_complex:
+        if kind.is_floating_point:
+            raise TypeError("must be real number, not complex")
+        raise TypeError("'complex' object cannot be interpreted as an integer")
+    wide = {"f": np.float64, "c": np.complex128}.get(kind.kind)
+    return np.array(found, dtype=wide).astype(to_numpy(kind))
 
 
 def _plain(data: Any) -> Any:
@@ -283,7 +309,7 @@ def _plain(data: Any) -> Any:
         return data.tolist()
     if isinstance(data, np.generic | np.ndarray):
         return data.tolist()
-    if isinstance(data, bool | int | float):
+    if isinstance(data, Number):
         return data
     if isinstance(data, str):
         raise TypeError("new(): invalid data type 'str'")
@@ -306,4 +332,4 @@ def _inferred(data: Any) -> dtype:
     if not isinstance(data, list):
         return of_number(data)
     kinds = [_inferred(each) for each in data]
-    return next((kind for kind in (float32, int64, bool_) if kind in kinds), DEFAULT)
+    return next((kind for kind in (complex64, float32, int64, bool_) if kind in kinds), DEFAULT)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from refgrad.backward import grad
-from refgrad.dtypes import is_floating
+from refgrad.dtypes import is_continuous
 from refgrad.graph import Node, leaf_node
 from refgrad.modes import enable_grad, is_grad_enabled, mode, set_level
 from refgrad.op import Op
@@ -132,11 +132,12 @@ class Level:
         tangents = [self.of(x) for x in inputs]
         if not op.lists:
             tangents = [t if able else None for t, able in zip(tangents, op.has_formula, strict=True)]
-        places = [i for i, y in enumerate(outputs) if is_floating(y._array.dtype)]
+        places = [i for i, y in enumerate(outputs) if is_continuous(y._array.dtype)]
         if not op.many:
             places = [i for i in places if i in op.binding.cotangents]
         if not places or all(t is None for t in tangents):
             return
+        refuse_complex(*inputs, *outputs)
         with suspended():
             if len(inputs) == 1 and np.may_share_memory(outputs[0]._array, inputs[0]._array):
                 moved = apply(op, tangents, settings)  # the outputs are views, and so are their tangents
@@ -249,6 +250,12 @@ class dual_level(ContextDecorator):  # noqa: N801 (PyTorch's name)
         exit_dual_level()
 
 
+def refuse_complex(*tensors: Any) -> None:
+    """NotImplementedError if one of the tensors is complex."""
+    if any(isinstance(x, Tensor) and x._array.dtype.kind == "c" for x in tensors):
+        raise NotImplementedError("forward mode is not implemented for complex numbers here")
+
+
 def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> Tensor:
     """A view of `tensor` that has `tangent`: that very tensor, or where its layout differs a copy.
 
@@ -260,6 +267,7 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
             "Trying to create a dual Tensor for forward AD but no level exists, make sure to "
             "enter_dual_level() first."
         )
+    refuse_complex(tensor, tangent)
     for name, each in (("primal", tensor), ("tangent", tangent)):
         if not each.is_floating_point():
             raise ValueError(f"Expected {name} to be floating point or complex, but got: {each.dtype}")

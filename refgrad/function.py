@@ -12,7 +12,7 @@ from refgrad.customjvp import attach, output_tangents
 from refgrad.customnode import Error, FunctionNode, Kept
 from refgrad.customsaved import PackedTensor
 from refgrad.customsaved import kept as keep
-from refgrad.dtypes import is_floating
+from refgrad.dtypes import is_continuous
 from refgrad.forward_ad import suspended
 from refgrad.graph import Edge, leaf_node
 from refgrad.inplace import rebase
@@ -171,7 +171,7 @@ def _wrapped(ctx: BackwardCFunction, args: Sequence[Any], outputs: Sequence[Any]
             _check_dirty(y, several=several, recorded=node is not None)
         if not isinstance(y, Tensor):
             wrapped.append(y)
-        elif node is None or id(y) in plain or not is_floating(y._array.dtype):
+        elif node is None or id(y) in plain or not is_continuous(y._array.dtype):
             wrapped.append(_cut_off(y, given=id(y) in inputs, dirty=id(y) in dirty))
         else:
             wrapped.append(_attached(y, node, nr, given=id(y) in inputs, dirty=id(y) in dirty))

@@ -250,6 +250,8 @@ def _check_inputs(inputs: Sequence[Any]) -> None:
         if not isinstance(x, Tensor) or not x.requires_grad:
             continue
         any_requires = True
+        if x.is_complex():
+            raise NotImplementedError("gradcheck of complex inputs is not implemented here")
         if x._array.dtype != np.float64:
             warnings.warn(
                 f"Input #{i} requires gradient and is not a double precision floating point or complex. This "

@@ -36,10 +36,12 @@ class Extras:
     accumulated: at a leaf, what is called once its `.grad` is up to date.
     metadata: what anybody has attached to the node.
     packed: whether hooks have packed anything that the node saved.
+    complexes: whether an input or output of the node's op is complex; see `refgrad.opnode.OpNode.answers`.
     """
 
     __slots__ = (
         "accumulated",
+        "complexes",
         "metadata",
         "metas",
         "packed",
@@ -60,6 +62,7 @@ class Extras:
         self.accumulated: Hooks | None = None
         self.metadata: dict[str, Any] | None = None
         self.packed = False
+        self.complexes = False
 
 
 class InputMetadata(NamedTuple):

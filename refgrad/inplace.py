@@ -90,6 +90,7 @@ def counts(target: Tensor) -> bool:
 def commit(target: Tensor, made: Tensor, *, casts: bool) -> None:
     """Write the elements of `made` over `target`, which takes its history."""
     array, fresh, node = target._array, made._array, made._node
+    check_complex(target, made, casts=casts)
     if fresh.shape != array.shape:
         raise RuntimeError(
             f"output with shape {list(array.shape)} doesn't match the broadcast shape {list(fresh.shape)}"
@@ -165,8 +166,18 @@ def replaced(values: tuple[Any, ...], place: int, value: Any) -> tuple[Any, ...]
 
 def check_cast(kind: dtype, wanted: dtype) -> None:
     """RuntimeError where a result of one dtype may not be written to a tensor of another."""
-    if (kind.kind == "f" and wanted.kind != "f") or (kind.kind != "b" and wanted.kind == "b"):
+    if (
+        (kind.kind == "c" and wanted.kind != "c")
+        or (kind.kind == "f" and wanted.kind not in "fc")
+        or (kind.kind != "b" and wanted.kind == "b")
+    ):
         raise RuntimeError(f"result type {kind.word} can't be cast to the desired output type {wanted.word}")
+
+
+def check_complex(target: Tensor, made: Tensor, *, casts: bool) -> None:
+    """RuntimeError where magnitudes would be written over the complex numbers that they are of: by `abs_`, no other."""
+    if target._array.dtype.kind == "c" and made._array.dtype.kind != "c" and not casts:
+        raise RuntimeError("In-place abs is not supported for complex tensors.")
 
 
 EXPANDED: Final = (

@@ -20,7 +20,7 @@ Method = Callable[..., Any]
 
 def _operand(other: Any) -> Any:
     """`other` as an operand: tensors and numbers as they are, NumPy's numbers as numbers, else None."""
-    if type(other) is Tensor or isinstance(other, bool | int | float):
+    if type(other) is Tensor or isinstance(other, dtypes.Number):
         return other
     return other.item() if isinstance(other, np.generic) else None
 
@@ -192,6 +192,8 @@ CONVERSIONS = {
     "double": dtypes.float64,
     "float": dtypes.float32,
     "half": dtypes.float16,
+    "cfloat": dtypes.complex64,
+    "cdouble": dtypes.complex128,
     "bfloat16": dtypes.bfloat16,
     "long": dtypes.int64,
     "int": dtypes.int32,

@@ -12,8 +12,8 @@ from typing import Any, Final
 import numpy as np
 
 from refgrad.binding import Plan, Rule
-from refgrad.dtypes import dtype, float32, from_numpy_dtype
-from refgrad.graph import FREED, Edge, Meta, Node, next_number
+from refgrad.dtypes import Number, dtype, float32, from_numpy_dtype
+from refgrad.graph import FREED, AccumulateGrad, Edge, Meta, Node, next_number
 from refgrad.modes import mode
 from refgrad.mutation import AllowMutationOnSavedContext
 from refgrad.op import Op
@@ -65,6 +65,9 @@ class OpNode(Node):
 
         Half-width cotangents are widened, so that formulas compute in float32 and their result is rounded
         once, when it is cast to the operand's dtype.
+
+        On complex numbers the product is with the conjugate of the transposed derivative, so that a real loss has
+        the gradient dL/dRe + i dL/dIm. What was saved is conjugated for that: formulas have real coefficients.
         """
         if self.saved is None:
             raise RuntimeError(FREED)
@@ -74,11 +77,20 @@ class OpNode(Node):
             check_saved(self)
         saved = self.saved_tensors() if create_graph else self._arrays()
         metas = self.metas
+        complexes = self.extras is not None and self.extras.complexes
+        if complexes:
+            saved = tuple(map(_conjugate, saved))
         if len(gs) > 1:
             gs = [_zeros(meta, create_graph) if g is None else g for g, meta in zip(gs, metas, strict=True)]
         if metas[0][1].itemsize == 2:
             gs = [_cast(g, float32) for g in gs]
-        gs = (gs,) if self.op.many else gs
+        answers = self._products((gs,) if self.op.many else gs, saved, useful)
+        yield from answers if not complexes else ((edge, _as_held(ct, edge[0])) for edge, ct in answers)
+
+    def _products(
+        self, gs: Sequence[Any], saved: tuple[Any, ...], useful: set[Node] | None
+    ) -> Iterable[tuple[Edge, Any]]:
+        """The answers of the formulas that are asked."""
         for rule, pick in self.plan.rules:
             if rule.places is not None:
                 yield from self._several(rule, gs, pick(saved), useful)
@@ -208,7 +220,7 @@ class OpNode(Node):
             return None
         value = self.saved[self.plan.slots.index(slot)]
         held = self._tensor(slot, value)
-        if isinstance(held, bool | int | float) and slot - self.op.frame.first_input in self.plan.inputs:
+        if isinstance(held, Number) and slot - self.op.frame.first_input in self.plan.inputs:
             return Tensor(np.asarray(held))  # a number that stood for a tensor
         if isinstance(held, list):
             return tuple(held)
@@ -270,7 +282,7 @@ def as_seen(held: Any, seen: Any) -> Any:
     """A saved tensor, or a list of them, in the dtype in which its op saw it."""
     if isinstance(held, list):
         return [as_seen(h, s) for h, s in zip(held, seen, strict=True)]
-    if isinstance(held, bool | int | float) or held._array.dtype == seen.dtype:
+    if isinstance(held, Number) or held._array.dtype == seen.dtype:
         return held
     return _cast(held, from_numpy_dtype(seen.dtype))
 
@@ -279,6 +291,28 @@ def _cast(x: Any, kind: dtype) -> Any:
     from refgrad.ops.shaping import to_copy  # ops are written for what records them
 
     return to_copy(x, dtype=kind)
+
+
+def _conjugate(x: Any) -> Any:
+    """The conjugate of what was saved: a tensor, an array or a number; what is none, or real, itself."""
+    from refgrad.ops.complexes import conj
+
+    if isinstance(x, complex):
+        return x.conjugate()
+    if isinstance(x, list):
+        return [_conjugate(each) for each in x]
+    array = x._array if type(x) is Tensor else x
+    return conj(x) if isinstance(array, np.ndarray) and array.dtype.kind == "c" else x
+
+
+def _as_held(ct: Any, node: Node) -> Any:
+    """A cotangent, or its real part for a real leaf that takes gradients of any dtype, which the walk does not fit."""
+    from refgrad.ops.complexes import real_part
+
+    array = ct._array if type(ct) is Tensor else ct
+    if node.dtype is not None or not isinstance(array, np.ndarray) or array.dtype.kind != "c":
+        return ct
+    return ct if isinstance(node, AccumulateGrad) and node.variable.is_complex() else real_part(ct)
 
 
 def _zeros(meta: Meta, create_graph: bool) -> Any:

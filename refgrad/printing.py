@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from refgrad.dtypes import DEFAULT, Array, bool_, int64
+from refgrad.dtypes import DEFAULT, Array, bool_, complex64, int64
 from refgrad.modes import mode
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def tensor_text(tensor: "Tensor") -> str:
     array, notes = tensor._array, []
     if (array.size == 0 and array.ndim != 1) or (array.size and not options.edgeitems):
         notes.append(f"size={array.shape}")
-    if tensor.dtype is not DEFAULT and (array.size == 0 or tensor.dtype not in (int64, bool_)):
+    if tensor.dtype is not DEFAULT and (array.size == 0 or tensor.dtype not in (int64, bool_, complex64)):
         notes.append(f"dtype={tensor.dtype}")
     try:
         node = tensor.grad_fn
@@ -139,7 +139,8 @@ def _body(array: Array, options: Options) -> str:
     if not array.size:
         return "[]"
     cut = array.size > options.threshold
-    style = _Style(_edges(array, options.edgeitems) if cut else array, options)
+    shown = _edges(array, options.edgeitems) if cut else array
+    style = _Pair(shown, options) if array.dtype.kind == "c" else _Style(shown, options)
     return style.write(array, len(OPENING), cut)
 
 
@@ -183,15 +184,19 @@ class _Style:
             return str(value)
         return format(value, self.form) + (self.point if math.isfinite(value) else "")
 
+    def cell(self, value: Any) -> str:
+        """One number, as wide as all are."""
+        return self.number(value).rjust(self.width)
+
     def write(self, array: Array, indent: int, cut: bool) -> str:
         """The elements of `array` in brackets, lines after the first indented."""
         if array.ndim == 0:
-            return self.number(array.item()).rjust(self.width)
+            return self.cell(array.item())
         edge = self.options.edgeitems
         ends = cut and len(array) > 2 * edge
         rows = [*array[:edge], *array[len(array) - edge :]] if ends else list(array)
         if array.ndim == 1:
-            items = [self.number(value.item()).rjust(self.width) for value in rows]
+            items = [self.cell(value.item()) for value in rows]
             items[edge:edge] = [" ..." if edge else "..."] if ends else []
             per_line = max(1, math.floor((self.options.linewidth - indent) / (self.width + 2)))
             lines = [", ".join(items[i : i + per_line]) for i in range(0, len(items), per_line)]
@@ -199,3 +204,18 @@ class _Style:
         items = [self.write(row, indent + 1, cut) for row in rows]
         items[edge:edge] = ["..."] if ends else []
         return "[" + ("," + "\n" * (array.ndim - 1) + " " * (indent + 1)).join(items) + "]"
+
+
+class _Pair(_Style):
+    """How complex numbers are written: the real parts in one style, and the imaginary ones in another."""
+
+    def __init__(self, shown: Array, options: Options) -> None:
+        self.options = options
+        doubled = shown.astype(np.complex128)
+        self.real, self.imag = _Style(doubled.real, options), _Style(doubled.imag, options)
+        self.width = self.real.width + self.imag.width + 1
+
+    def cell(self, value: complex) -> str:
+        """Both parts, the first as wide as all real parts are; the sign between them stands for the second's."""
+        imag = self.imag.cell(value.imag).lstrip() + "j"
+        return self.real.cell(value.real) + ("" if imag[0] in "+-" else "+") + imag

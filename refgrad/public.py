@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
+from refgrad.dtypes import Number
 from refgrad.op import REGISTRY, Facts, Op
 from refgrad.quick import quick_binary, quick_unary
 from refgrad.record import apply
@@ -187,9 +188,9 @@ def binary(op: Op) -> Callable[[Any, Any], Tensor]:
 
 def operands(function: str, input: Any, other: Any) -> None:
     """Raise as PyTorch does unless both are tensors or numbers, and broadcast together."""
-    if not isinstance(input, Tensor | bool | int | float):
+    if not isinstance(input, Tensor | Number):
         raise wrong_type(function, "input", 1, input)
-    if not isinstance(other, Tensor | bool | int | float):
+    if not isinstance(other, Tensor | Number):
         raise wrong_type(function, "other", 2, other)
     if type(input) is Tensor and type(other) is Tensor and input._array.shape != other._array.shape:
         broadcast(input._array.shape, other._array.shape)

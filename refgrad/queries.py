@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from refgrad.devices import CPU, check_device
-from refgrad.dtypes import ALL, DEFAULT, Array, is_floating, result_type, to_numpy
+from refgrad.dtypes import ALL, DEFAULT, Array, Number, is_continuous, is_floating, result_type, to_numpy
 from refgrad.factories import empty, full, ones, tensor, zeros
 from refgrad.public import FUNCTIONS, broadcast, check_tensor, public
 from refgrad.tensor import Tensor, normal_dim
@@ -80,6 +80,8 @@ def _place(name: str, find: Callable[..., Any]) -> None:
     def function(input: Any, dim: int | None = None, keepdim: bool = False) -> Tensor:
         check_tensor(name, input)
         array = _wide(input._array)
+        if array.dtype.kind == "c":
+            raise RuntimeError(f"{name}(): does not support complex input")
         if array.dtype.kind == "b":
             raise RuntimeError(f"{name}(): does not support bool input")
         if dim is None:
@@ -133,7 +135,7 @@ def _(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_na
     broadcast(input._array.shape, other._array.shape)
     a, b = _wide(input._array), _wide(other._array)
     close = a == b
-    if is_floating(input._array.dtype):
+    if is_continuous(input._array.dtype):
         with np.errstate(invalid="ignore"):
             close = close | (np.isfinite(b - a) & np.isfinite(b) & (np.abs(a - b) <= atol + np.abs(rtol * b)))
         close = close | (np.isnan(a) & np.isnan(b)) if equal_nan else close
@@ -159,7 +161,7 @@ def _on_the_cpu(self: Tensor, device: Any = None, **settings: Any) -> Tensor:
 
 def _inverted(self: Tensor) -> Tensor:
     """Not, of booleans; each bit, of integers; TypeError of floats."""
-    if is_floating(self._array.dtype):
+    if is_continuous(self._array.dtype):
         raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
     return Tensor(np.asarray(~self._array))
 
@@ -168,12 +170,12 @@ def _bitwise(name: str, symbol: str, combine: Any) -> Callable[[Tensor, Any], An
     """An operator between tensors of integers or booleans."""
 
     def operator(self: Tensor, other: Any) -> Any:
-        if not isinstance(other, Tensor | bool | int | float):
+        if not isinstance(other, Tensor | Number):
             return NotImplemented
         given = [self._array, other._array if isinstance(other, Tensor) else other]
         broadcast(self._array.shape, np.shape(given[1]))
         kind = result_type(given)
-        if kind.is_floating_point:
+        if kind.kind in "fc":
             raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{kind.word}'")
         a, b = (np.asarray(x).astype(to_numpy(kind)) for x in given)
         return Tensor(np.asarray(combine(a, b)))
@@ -184,7 +186,7 @@ def _bitwise(name: str, symbol: str, combine: Any) -> Callable[[Tensor, Any], An
 
 def _contains(self: Tensor, element: Any) -> bool:
     """Whether an element equals a number, or one of a tensor."""
-    if not isinstance(element, Tensor | bool | int | float):
+    if not isinstance(element, Tensor | Number):
         raise RuntimeError(
             f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
         )

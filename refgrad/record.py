@@ -10,7 +10,8 @@ from refgrad.dtypes import (
     Array,
     compute_dtype,
     float32,
-    is_floating,
+    from_numpy_dtype,
+    is_continuous,
     is_half,
     result_type,
     to_numpy,
@@ -36,6 +37,20 @@ SAVED_INFERENCE: Final = (
 )
 
 
+FOR_COMPLEX: Final[dict[Op, Op]] = {}
+"""The ops that take complex numbers, each with the op that is applied to them; filled by `refgrad.ops.complexes`."""
+REFUSED: Final[dict[str, tuple[type[RuntimeError], str]]] = {}
+"""The error of PyTorch where it refuses complex numbers, by the name of the op, with {} for the dtype; likewise."""
+
+
+def refusal(op: Op, stored: Stored) -> Exception:
+    """The error for complex operands of an op that does not take them: PyTorch's own, where it has one."""
+    kind, said = REFUSED.get(
+        op.name, (NotImplementedError, f"{op.name} is not implemented for complex numbers here")
+    )
+    return kind(said.format(from_numpy_dtype(stored).word))
+
+
 def apply(op: Op, inputs: Sequence[Any], settings: Mapping[str, Any] = NONE) -> Any:
     """The outputs of `op` as tensors: one, or a tuple of several.
 
@@ -59,6 +74,15 @@ def _apply(op: Op, inputs: Sequence[Any], settings: Mapping[str, Any]) -> Any:
     """The same for any op and operands: promotion, half-width floats, several inputs and outputs."""
     arrays = [x._array if type(x) is Tensor else x for x in inputs]
     operands, half = _operands(op, arrays)
+    complexes = False
+    for x in operands:
+        if x.dtype.kind == "c":
+            complexes = True
+            fit = FOR_COMPLEX.get(op)
+            if fit is None:
+                raise refusal(op, x.dtype)
+            if fit is not op:
+                return _apply(fit, inputs, settings)
     answer = op.evaluate(*operands, **settings)
     count = len(answer) if op.many else len(op.outputs)
     several = op.many or count + len(op.aux) > 1
@@ -67,12 +91,15 @@ def _apply(op: Op, inputs: Sequence[Any], settings: Mapping[str, Any]) -> Any:
     if mode.enabled and not (op.view and inputs[0].is_inference()):
         edges, ports, mask = _edges(op, inputs)
         places = tuple(range(count)) if op.many else op.binding.cotangents
-        if (mask or ports) and is_floating(made[places[0]]._array.dtype):  # integers have no gradient
+        if (mask or ports) and is_continuous(made[places[0]]._array.dtype):  # integers have no gradient
             results[:count] = [_widen(out._array) for out in made]
             metas = tuple([(made[i]._array.shape, made[i]._array.dtype) for i in places])
             node = _node(op, inputs, operands, results, settings, edges, mask, metas)
             if ports or len(metas) > 1 or op.many or node.plan.steps is None or is_half(metas[0][1]):
                 node.extras = Extras(ports, metas)
+            if complexes or metas[0][1].kind == "c":
+                node.extras = node.extras or Extras()
+                node.extras.complexes = True
             for nr, place in enumerate(places):
                 made[place]._node, made[place]._nr = node, nr
             if count > len(places):
@@ -97,7 +124,7 @@ def _operands(op: Op, arrays: Sequence[Any]) -> tuple[list[Array], Stored | None
     if op.dtypes is COMMON or op.dtypes is FLOAT or op.lists:
         takes = [True] * len(arrays) if op.lists else op.promoted
         kind = result_type(x for x, takes_part in zip(arrays, takes, strict=True) if takes_part)
-        if op.dtypes is FLOAT and not kind.is_floating_point:
+        if op.dtypes is FLOAT and kind.kind not in "fc":
             kind = float32
         stored = to_numpy(kind)
         computed = F32 if kind.is_half and op.dtypes is not MOVES else stored

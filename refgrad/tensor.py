@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
-from refgrad.dtypes import Array, dtype, from_numpy_dtype
+from refgrad.dtypes import Array, Number, dtype, from_numpy_dtype, is_continuous
 from refgrad.graph import AccumulateGrad, Node
 from refgrad.handles import Hooks
 from refgrad.modes import mode
@@ -210,6 +210,10 @@ class Tensor:
         """Whether elements are floating-point numbers."""
         return self.dtype.is_floating_point
 
+    def is_complex(self) -> bool:
+        """Whether elements are complex numbers."""
+        return self._array.dtype.kind == "c"
+
     def __repr__(self) -> str:
         return tensor_text(self)
 
@@ -239,7 +243,7 @@ class Tensor:
     def requires_grad(self) -> bool:
         """Whether gradients flow to it, as they do to views of what they flow to.
 
-        Settable on leaves of floating dtype only.
+        Settable on leaves of floating or complex dtype only.
         """
         if self._node is not None:
             return True
@@ -258,7 +262,7 @@ class Tensor:
                 "variable in a subgraph that doesn't require differentiation use "
                 "var_no_grad = var.detach()."
             )
-        if wanted and not self.is_floating_point():
+        if wanted and not is_continuous(self._array.dtype):
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
         state = self._state
         if wanted and state is not None and state.inference and not mode.inference:
@@ -314,11 +318,11 @@ class Tensor:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
-    def item(self) -> bool | int | float:
+    def item(self) -> Number:
         """The one element as a Python number; RuntimeError if there is not exactly one."""
         if self._array.size != 1:
             raise RuntimeError(f"a Tensor with {self._array.size} elements cannot be converted to Scalar")
-        return self._array.item() if self._array.dtype.kind in "biuf" else float(self._array.reshape(())[()])
+        return self._array.item() if self._array.dtype.kind in "biufc" else float(self._array.reshape(())[()])
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers, or one number."""
@@ -340,24 +344,36 @@ class Tensor:
             raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous")
         return bool(self._array.reshape(())[()])
 
-    def _scalar(self) -> bool | int | float:
+    def _scalar(self) -> Number:
         if self._array.size != 1:
             raise ValueError("only one element tensors can be converted to Python scalars")
         return self.item()
 
     def __float__(self) -> float:
-        return float(self._scalar())
+        return float(_real_number(self._scalar(), "double"))
 
     def __int__(self) -> int:
-        return int(self._scalar())
+        return int(_real_number(self._scalar(), "int64_t"))
+
+    def __complex__(self) -> complex:
+        return complex(self._scalar())
 
     def __index__(self) -> int:
-        if self._array.ndim or self._array.dtype.kind == "f":
+        if self._array.ndim or self._array.dtype.kind in "fc":
             raise TypeError("only integer tensors of a single element can be converted to an index")
         return int(self._array)
 
     def __hash__(self) -> int:
         return id(self)  # `==` compares elements, yet a tensor is a key by identity
+
+
+def _real_number(value: Number, wanted: str) -> bool | int | float:
+    """A number that is real; RuntimeError, in PyTorch's words, for one that is not."""
+    if not isinstance(value, complex):
+        return value
+    if value.imag:
+        raise RuntimeError(f"value cannot be converted to type {wanted} without overflow")
+    return value.real
 
 
 def normal_dim(dim: int, ndim: int) -> int:

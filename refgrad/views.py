@@ -6,7 +6,7 @@ gives the base a new node, and each view another one, which takes it anew from t
 
 from typing import Any, Final
 
-from refgrad.dtypes import Array, is_half
+from refgrad.dtypes import Array, is_continuous, is_half
 from refgrad.graph import Extras, Node, leaf_node, next_number
 from refgrad.modes import mode
 from refgrad.mutation import root
@@ -18,8 +18,9 @@ NO_GRAD: Final = "no_grad"
 INFERENCE: Final = "inference"
 SEVERAL: Final = "several"
 CUSTOM: Final = "custom"
+OTHER_DTYPE: Final = "other dtype"
 """How a view was made, where that forbids to write to it: in a mode that records nothing, by a function that returns
-several views, or in a custom function."""
+several views, in a custom function, or of complex numbers as real ones or the reverse."""
 
 
 def attach(made: Tensor, source: Tensor, *, several: bool = False) -> None:
@@ -175,6 +176,8 @@ WHY: Final = {
     INFERENCE: AMBIGUOUS.format("inference_mode"),
     SEVERAL: "This view is the output of a function that returns multiple views. Such functions do not allow the "
     "output views to be modified inplace. You should replace the inplace operation by an out-of-place one.",
+    OTHER_DTYPE: "It sees complex numbers as real ones or the reverse, and a recorded write through such a view is not "
+    "implemented here. Write to a clone, or to the tensor itself before taking the view.",
     CUSTOM: "This view was created inside a custom Function (or because an input was returned as-is) and the "
     "autograd logic to handle view+inplace would override the custom backward associated with the custom "
     "Function, leading to incorrect gradients. This behavior is forbidden. You can fix this by cloning the output "
@@ -189,10 +192,10 @@ def forbidden(tensor: Tensor, view: View, what: str) -> str:
     made = f"{output} of a view which was created" if output else "A view was created"
     if view.creation == INFERENCE:
         begin = f"{made} in inference mode and {what} modified inplace in normal mode."
-    elif view.creation == NO_GRAD or not output:
+    elif view.creation == NO_GRAD or (not output and view.creation != OTHER_DTYPE):
         begin = f"{made} in no_grad mode and {what} modified inplace with grad mode enabled."
     else:
-        begin = f"{output} and {what} modified inplace."
+        begin = f"{output or 'A view of another dtype'} and {what} modified inplace."
     return f"{begin} {WHY[view.creation]}"
 
 
@@ -239,7 +242,7 @@ def _set_data(self: Tensor, value: Any) -> None:
     """Take the elements of another tensor, keeping history and version."""
     if not isinstance(value, Tensor):
         raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
-    if self.requires_grad and not value.is_floating_point():
+    if self.requires_grad and not is_continuous(value._array.dtype):
         raise RuntimeError(
             "data set to a tensor that requires gradients must be floating point or complex dtype"
         )

@@ -1,8 +1,8 @@
 """The backward walk: one iterative pass over the graph, in PyTorch's order.
 
-What every rule needs is done here once: a cotangent is summed to the operand's shape, cast to its dtype, and
-stays an array when it has no dimensions. Hooks run where PyTorch runs them: those of a tensor before what was asked
-for is caught or retained, then those of its node, before and after it.
+What every rule needs is done here once: a cotangent is summed to the operand's shape, cast to its dtype, of which a
+real one takes the real part, and stays an array when it has no dimensions. Hooks run where PyTorch runs them: those of
+a tensor before what was asked for is caught or retained, then those of its node, before and after it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +18,7 @@ from refgrad.graph import AccumulateGrad, Edge, Extras, Meta, Node
 from refgrad.hooks import run_accumulated, run_post_hooks, run_pre_hooks, run_tensor_hooks
 from refgrad.lane import take_lane, total
 from refgrad.modes import is_grad_enabled, swap
+from refgrad.ops.complexes import real_part
 from refgrad.ops.reductions import sum_all, sum_dim
 from refgrad.ops.shaping import to_copy, view
 from refgrad.task import Closing, Pending, Task, running
@@ -231,7 +232,9 @@ def _fit_array(ct: Any, meta: Meta) -> Any:
         ct = np.asarray(ct)
     if ct.shape != shape:
         ct = sum_to(ct, shape)
-    return ct if stored is None or ct.dtype is stored or ct.dtype == stored else ct.astype(stored)
+    if stored is None or ct.dtype is stored or ct.dtype == stored:
+        return ct
+    return (ct.real if ct.dtype.kind == "c" and stored.kind != "c" else ct).astype(stored)
 
 
 def _fit_tensor(ct: Any, meta: Meta) -> Any:
@@ -241,7 +244,11 @@ def _fit_tensor(ct: Any, meta: Meta) -> Any:
         ct = Tensor(np.asarray(ct))
     if ct._array.shape != shape:
         ct = sum_to(ct, shape)
-    return ct if stored is None or ct._array.dtype == stored else to_copy(ct, dtype=from_numpy_dtype(stored))
+    if stored is None or ct._array.dtype == stored:
+        return ct
+    if ct._array.dtype.kind == "c" and stored.kind != "c":
+        ct = real_part(ct)
+    return ct if ct._array.dtype == stored else to_copy(ct, dtype=from_numpy_dtype(stored))
 
 
 def sum_to(g: Any, shape: tuple[int, ...]) -> Any:

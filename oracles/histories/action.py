@@ -74,8 +74,8 @@ def differences(action: Action, ours: Observed, theirs: Observed) -> list[str]:
     if ours.hooks != theirs.hooks:
         found.append(f"{action.verb}: expected hooks to see {list(ours.hooks)}, got {list(theirs.hooks)}")
     if ours.tensors.keys() != theirs.tensors.keys():
-        made, other = len(ours.tensors), len(theirs.tensors)
-        return [*found, f"{action.verb}: expected {made} tensors to be there, got {other}"]
+        counts = len(ours.tensors), len(theirs.tensors)
+        return [*found, f"{action.verb}: expected {counts[0]} tensors to be there, got {counts[1]}"]
     for number, one in ours.tensors.items():
         other = theirs.tensors[number]
         for name in Seen.__struct_fields__:

@@ -29,6 +29,8 @@ class Parameter(metaclass=_IsParameter):
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Any:  # noqa: D102
         made = Tensor(np.zeros(0, np.float32)) if data is None else data.detach()
         made._state = ParameterState()
+        if made.is_complex():
+            raise NotImplementedError("complex parameters are not implemented here")
         if requires_grad and not made.is_floating_point():
             raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
         made.requires_grad_(requires_grad)

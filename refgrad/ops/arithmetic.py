@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from refgrad.dtypes import Array, result_type
+from refgrad.dtypes import Array, Number, is_continuous, result_type
 from refgrad.op import COMMON, NO_GRADIENT, REGISTRY, ZERO, Facts, op
 from refgrad.ops.constants import zeros_like
 from refgrad.ops.exponential import log
@@ -278,10 +278,11 @@ def _(input: Any, exponent: Any) -> Any:
             return apply(pow, (input, exponent), {})
         if isinstance(input, bool) and exponent._array.dtype.kind == "b":
             raise NotImplementedError("\"pow\" not implemented for 'Bool'")
-        base = float(input) if exponent.dtype.is_floating_point else input
-        return apply(rpow, (widened(exponent, base),), {"base": base})
+        base = float(input) if not isinstance(input, complex) and exponent.dtype.is_floating_point else input
+        exponent = widened(exponent, base)
+        return apply(rpow, (exponent,), {"base": complex(base) if exponent.is_complex() else base})
     check_tensor("pow", input)
-    if not isinstance(exponent, bool | int | float):
+    if not isinstance(exponent, Number):
         raise wrong_type("pow", "exponent", 2, exponent)
     if input._array.dtype.kind in "iu" and isinstance(exponent, int) and exponent < 0:
         raise RuntimeError("Integers to negative integer powers are not allowed.")
@@ -315,7 +316,7 @@ def _(input: Any, other: Any, *, alpha: float = 1) -> Any:
     """Other - alpha*input, for a number `other`."""
     check_tensor("rsub", input)
     check_no_booleans(input, other)
-    if not isinstance(other, bool | int | float):
+    if not isinstance(other, Number):
         raise wrong_type("rsub", "other", 2, other, "Number")
     return apply(rsub, (widened(input, other),), {"other": other, "alpha": alpha})
 
@@ -325,7 +326,7 @@ def shape_of(x: Any) -> tuple[int, ...]:
     return x._array.shape if type(x) is Tensor else ()
 
 
-def widened(x: Tensor, number: float) -> Tensor:
+def widened(x: Tensor, number: Number) -> Tensor:
     """`x` in the dtype that it and a Python number are computed in together."""
     kind = result_type([x._array, number])
     return x if kind is x.dtype else apply(to_copy, (x,), {"dtype": kind})
@@ -347,8 +348,13 @@ def check_no_booleans(*operands: Any) -> None:
 
 
 def check_alpha(alpha: float, *operands: Any) -> None:
-    """RuntimeError, in PyTorch's words, for a fractional multiple of integers."""
+    """RuntimeError, in PyTorch's words, for a fractional multiple of integers, or a complex one of real numbers."""
+    if isinstance(alpha, complex):
+        if not any(isinstance(x, complex) or (type(x) is Tensor and x.is_complex()) for x in operands):
+            raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")
+        return
     if isinstance(alpha, float) and not any(
-        isinstance(x, float) or (type(x) is Tensor and x.dtype.is_floating_point) for x in operands
+        isinstance(x, float | complex) or (type(x) is Tensor and is_continuous(x._array.dtype))
+        for x in operands
     ):
         raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")

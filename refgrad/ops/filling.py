@@ -26,12 +26,22 @@ def fill_number(x: Array, *, value: float) -> Any:
 
 @op(x=ZERO, value=lambda g: sum_all(g), dtypes=OWN, node="FillBackward3")
 def fill(x: Array, value: Array) -> Any:
+    check_parts(x, value)
     return np.full(x.shape, value).astype(x.dtype)
 
 
 @op(x=ZERO, src=lambda g: g, dtypes=OWN, node="torch::autograd::CopyBackwards")
 def copy(x: Array, src: Array) -> Any:
+    check_parts(x, src)
     return np.broadcast_to(src, x.shape).astype(x.dtype)
+
+
+def check_parts(x: Array, src: Array) -> None:
+    """NotImplementedError where complex numbers would be written over real ones."""
+    if src.dtype.kind == "c" and x.dtype.kind != "c":
+        raise NotImplementedError(
+            "complex numbers are not written to real tensors here, which would drop their imaginary parts: use .real"
+        )
 
 
 @op(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from refgrad.dtypes import Array
+from refgrad.dtypes import Array, is_continuous
 from refgrad.op import op
 from refgrad.ops.arithmetic import mul, times, where
 from refgrad.ops.constants import minors, triangles
@@ -83,7 +83,7 @@ def addmm(x: Array, mat1: Array, mat2: Array, *, beta: float = 1, alpha: float =
 def check_square(function: str, A: Any) -> None:
     """Raise as PyTorch does unless A holds square matrices of a dtype that linear algebra takes."""
     check_tensor(function.replace(".", "_"), A, "A")
-    if not A.is_floating_point():
+    if not is_continuous(A._array.dtype):
         raise RuntimeError(
             f"{function}: Expected a floating point or complex tensor as input. Got {A.dtype.word}"
         )

@@ -3,6 +3,7 @@
 from math import prod
 from typing import Any
 
+from refgrad.dtypes import is_continuous
 from refgrad.ops.linear import bmm, dot, is_vector, mm, mT, mv, solve
 from refgrad.ops.shaping import squeeze_in_place, unsafe_view
 from refgrad.public import broadcast, check_tensor, public
@@ -166,7 +167,7 @@ def _(A: Any, B: Any, *, left: bool = True) -> Any:
 
 def check_system(A: Any, B: Any, left: bool) -> None:
     """Raise as PyTorch does unless A and B make a system of equations."""
-    if not A.is_floating_point():
+    if not is_continuous(A._array.dtype):
         raise RuntimeError(
             f"linalg.solve: Expected a floating point or complex tensor as input. Got {A.dtype.word}"
         )

@@ -41,6 +41,10 @@ def clone(x: Array, *, contiguous: bool = False) -> Any:
 
 @op(x=lambda g: g, dtypes=MOVES)
 def to_copy(x: Array, *, dtype: dtype) -> Any:
+    if x.dtype.kind == "c" and dtype.kind not in "cb":
+        raise NotImplementedError(
+            f"a complex tensor is not converted to {dtype} here, which would drop its imaginary part: use .real"
+        )
     return x.astype(to_numpy(dtype))
 
 

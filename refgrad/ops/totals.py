@@ -3,7 +3,7 @@
 from math import inf
 from typing import Any, NamedTuple
 
-from refgrad.dtypes import dtype, float32
+from refgrad.dtypes import dtype, float32, is_continuous
 from refgrad.op import Op
 from refgrad.ops.extremes import amax, amin, max_all, max_dim, min_all, min_dim
 from refgrad.ops.reductions import log_softmax, logsumexp, mean_all, mean_dim, softmax, sum_all, sum_dim
@@ -33,7 +33,7 @@ def _(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: dtype | None
 def _(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """The mean of all elements, or of those along `dim`; RuntimeError for integers."""
     check_tensor("mean", input)
-    if not input.is_floating_point():
+    if not is_continuous(input._array.dtype):
         raise RuntimeError(
             "mean(): could not infer output dtype. Input dtype must be either a floating point or complex "
             f"dtype. Got: {input.dtype.word}"
@@ -76,7 +76,7 @@ def spread_settings(
     check_tensor(function, input)
     if isinstance(dim, bool):
         dim, unbiased = None, dim
-    if not input.is_floating_point():
+    if not is_continuous(input._array.dtype):
         raise RuntimeError("std and var only support floating point and complex dtypes")
     if unbiased is not None and correction is not None:
         raise TypeError(f"{function}() takes unbiased or correction, not both")
@@ -90,7 +90,7 @@ def _(x: Any, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: 
     check_tensor("linalg_vector_norm", x, "x")
     if dtype is not None:
         x = FUNCTIONS["to"](x, dtype)
-    if not x.is_floating_point():
+    if not is_continuous(x._array.dtype):
         raise RuntimeError(
             f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {x.dtype.word}"
         )
@@ -256,4 +256,4 @@ def check_some(name: str, input: Tensor, dim: int | None) -> None:
 
 def floating(x: Tensor) -> Tensor:
     """`x`, or where it holds integers a float32 copy."""
-    return x if x.is_floating_point() else FUNCTIONS["to"](x, float32)
+    return x if is_continuous(x._array.dtype) else FUNCTIONS["to"](x, float32)

@@ -52,6 +52,8 @@ class Optimizer:
                 raise TypeError(
                     f"optimizer can only optimize Tensors, but one of the params is {type(tensor).__name__}"
                 )
+            if tensor.is_complex():
+                raise NotImplementedError("optimisers of complex tensors are not implemented here")
             if not tensor.is_leaf:
                 raise ValueError("can't optimize a non-leaf Tensor")
         if len(set(tensors)) != len(tensors):

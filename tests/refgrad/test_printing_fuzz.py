@@ -52,6 +52,10 @@ def elements(kind, stored):
         return st.lists(st.booleans(), min_size=1, max_size=4)
     if kind.kind == "f":
         return magnitudes(stored)
+    if kind.kind == "c":
+        floats = magnitudes(np.zeros((), stored).real.dtype)
+        pairs = st.tuples(floats, floats).map(lambda both: list(zip(*both, strict=False)))
+        return pairs.map(lambda few: np.array(few, np.zeros((), stored).real.dtype).view(stored)[:, 0])
     limits = np.iinfo(stored)
     return st.lists(st.integers(int(limits.min), int(limits.max)) | st.integers(0, 9), min_size=1, max_size=6)
 
@@ -95,7 +99,7 @@ def both(kind, array):
 def test_the_same_bits_print_the_same(made, options, place):
     """`repr`, `str` and `format` of any tensor under any options."""
     kind, array = made
-    if not kind.is_floating_point or (place == "view" and not array.size):
+    if kind.kind not in "fc" or (place == "view" and not array.size):
         place = "leaf"
     ours, theirs = both(kind, array)
     with np.errstate(all="ignore"):

@@ -139,9 +139,19 @@ def skipped_by_optimizers(torch: Any, claim: Claim) -> None:
 @clause("AC-11", "torch.Tensor.grad_dtype")
 def dtype_of_the_gradient(torch: Any, claim: Claim) -> None:
     """grad_dtype is the leaf's dtype, to which gradients are cast; None leaves theirs; results have no such thing."""
+
+    class Widened(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            return x * 2
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            return g.double() * 2
+
     x = torch.tensor([1.0, 2.0], requires_grad=True)
     claim.equal(x.grad_dtype, torch.float32)
-    x.double().sum().backward()
+    Widened.apply(x).sum().backward()
     claim.equal(x.grad.dtype, torch.float32)
     x.grad = None
     x.grad_dtype = torch.float64
@@ -150,6 +160,8 @@ def dtype_of_the_gradient(torch: Any, claim: Claim) -> None:
     x.grad = None
     x.grad_dtype = None
     claim.none(x.grad_dtype)
+    Widened.apply(x).sum().backward()
+    claim.equal(x.grad.dtype, torch.float64)
     with claim.raises(RuntimeError, "leaf"):
         (x * 2).grad_dtype = torch.float64
 
@@ -163,6 +175,8 @@ def shape_of_the_leaf(torch: Any, claim: Claim) -> None:
     (x * torch.tensor([1.0, 10.0, 100.0]) * s).sum().backward()
     claim.equal(x.grad, [[333.0], [333.0]])
     claim.equal(s.grad, 333.0)
+    y = (x * torch.tensor([1.0, 10.0, 100.0]) * s).sum()
+    claim.equal(torch.autograd.grad(y, (x, s), create_graph=True), [[[333.0], [333.0]], 333.0])
     (e * 2).sum().backward()
     claim.equal(tuple(e.grad.shape), (0, 3))
 

@@ -113,6 +113,10 @@ def retained_with_create_graph(torch: Any, claim: Claim) -> None:
     claim.equal(x.grad, [12.0, 18.0])
     with claim.raises(RuntimeError, "retain_graph=True"):
         y.backward()
+    z = (x * x).sum()
+    z.backward(retain_graph=False, create_graph=True)
+    with claim.raises(RuntimeError, "retain_graph=True"):
+        z.backward()
 
 
 @clause("BW-11", "torch.autograd.backward")
@@ -134,6 +138,7 @@ def cycle_warned_of(torch: Any, claim: Claim) -> None:
     x = torch.tensor(2.0, requires_grad=True)
     with claim.silent():
         torch.autograd.grad(x * x, x, create_graph=True)
+        (x * x).backward()
     with claim.warns(UserWarning, "reference cycle"):
         (x * x).backward(create_graph=True)
 

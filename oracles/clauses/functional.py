@@ -101,6 +101,9 @@ def in_place(torch: Any, claim: Claim) -> None:
         y.mul_(10)
         claim.equal(ad.unpack_dual(y).tangent, [50.0, 70.0])
         claim.equal(ad.unpack_dual(view).tangent, 50.0)
+        z = torch.tensor([1.0, 1.0])
+        z.add_(x)
+        claim.equal(ad.unpack_dual(z).tangent, [5.0, 7.0])
 
 
 @clause("FN-1", "torch.autograd.functional.jacobian")
@@ -148,4 +151,5 @@ def products(torch: Any, claim: Claim) -> None:
         claim.equal(outputs, function(x))
         claim.equal(found, expected)
         claim.true(not found.requires_grad, "the product does not require grad")
+        claim.true(not outputs.requires_grad, "nor do the outputs")
         claim.true(product(function, x, v, create_graph=True)[1].requires_grad, "with create_graph it does")

@@ -53,6 +53,9 @@ def one_gradient_each(torch: Any, claim: Claim) -> None:
     (a * 10 + b * 100).sum().backward()
     claim.equal(seen, [([10.0], [100.0])])
     claim.equal(x.grad, [320.0])
+    wrong = made(torch, lambda ctx, x, k: x * k, lambda ctx, g: (g, g))
+    with claim.raises(RuntimeError, "returned a gradient different than None at position 2"):
+        wrong.apply(x, 3).sum().backward()
 
 
 @clause("CF-3", NOTES)
@@ -119,6 +122,16 @@ def versions_checked(torch: Any, claim: Claim) -> None:
     t = x * 1
     y = made(torch, forward, lambda ctx, g: g * ctx.saved_tensors[0]).apply(t)
     t.add_(1)
+    with claim.raises(RuntimeError, "modified by an inplace operation"):
+        y.sum().backward()
+
+    def of_its_result(ctx: Any, x: Any) -> Any:
+        y = x * 2
+        ctx.save_for_backward(y)
+        return y
+
+    y = made(torch, of_its_result, lambda ctx, g: g * ctx.saved_tensors[0]).apply(x)
+    y.add_(1)
     with claim.raises(RuntimeError, "modified by an inplace operation"):
         y.sum().backward()
 

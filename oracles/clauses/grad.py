@@ -102,6 +102,10 @@ def of_gradients(torch: Any, claim: Claim) -> None:
     (second,) = torch.autograd.grad(first.sum(), x, create_graph=True)
     (third,) = torch.autograd.grad(second.sum(), x)
     claim.equal([first, second, third], [[12.0], [12.0], [6.0]])
+    z = torch.tensor([0.0], requires_grad=True)
+    (first,) = torch.autograd.grad(z.exp().sum(), z, create_graph=True)
+    (second,) = torch.autograd.grad(first.sum(), z)
+    claim.equal([first, second], [[1.0], [1.0]])
     claim.true(not third.requires_grad, "without create_graph the last requires no grad")
 
 

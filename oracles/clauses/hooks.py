@@ -178,6 +178,8 @@ def all_gradients(torch: Any, claim: Claim) -> None:
     )
     (x * y).backward()
     claim.equal(seen, [[3.0, 2.0, None]])
+    (x * y * z).backward()
+    claim.equal(seen[1:], [[12.0, 8.0, 6.0]])
 
 
 @clause("HK-14", "torch.autograd.graph.register_multi_grad_hook")
@@ -189,6 +191,8 @@ def any_gradient(torch: Any, claim: Claim) -> None:
     (x * y).backward()
     claim.equal(len(seen), 1)
     claim.true(seen[0] in (3.0, 2.0), "the gradient of one of the two")
+    (x * y).backward()
+    claim.equal(len(seen), 2)
     with claim.raises(ValueError, "mode"):
         torch.autograd.graph.register_multi_grad_hook((x, y), lambda g: None, mode="first")
 
@@ -254,4 +258,5 @@ def sees_the_total(torch: Any, claim: Claim) -> None:
     seen = []
     x.register_hook(lambda g: seen.append(g.item()))
     (x * 3 + x * 4 + x * x).backward()
-    claim.equal(seen, [11.0])
+    (x * 3 + x * 4 + x * x).backward(create_graph=True)
+    claim.equal(seen, [11.0, 11.0])

@@ -33,6 +33,10 @@ def changed_since_saved(torch: Any, claim: Claim) -> None:
     a.add_(1)
     with claim.raises(RuntimeError, "modified by an inplace operation"):
         y.backward()
+    y = (x * 1).exp_()
+    y.add_(1)
+    with claim.raises(RuntimeError, "modified by an inplace operation"):
+        y.sum().backward()
     claim.none(x.grad)
 
 
@@ -115,8 +119,14 @@ def written_through_a_view(torch: Any, claim: Claim) -> None:
     z = torch.tensor([1.0, 2.0], requires_grad=True)
     y = z * 1
     y[:1].mul_(5)
+    y[:2][1:].mul_(7)
     y.sum().backward()
-    claim.equal(z.grad, [5.0, 1.0])
+    claim.equal(z.grad, [5.0, 7.0])
+    y = z * z
+    y[:1].mul_(z[1:])
+    (g,) = torch.autograd.grad(y.sum(), z, create_graph=True)
+    claim.equal(g, [4.0, 5.0])
+    claim.equal(torch.autograd.grad(g[:1].sum(), z), [[4.0, 2.0]])
 
 
 @clause("IP-9", "behaviour")

@@ -98,6 +98,8 @@ def floating_alone(torch: Any, claim: Claim) -> None:
     with claim.raises(RuntimeError, "floating point"):
         n.requires_grad_()
     claim.true(not n.requires_grad, "integers require no grad")
+    with claim.raises(RuntimeError, "floating point"):
+        torch.tensor([True, False]).requires_grad_()
 
 
 @clause("RG-9", "torch.Tensor.requires_grad_")

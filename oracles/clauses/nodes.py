@@ -63,8 +63,10 @@ def saved_is_freed(torch: Any, claim: Claim) -> None:
 
 @clause("NO-6", "behaviour")
 def output_number(torch: Any, claim: Claim) -> None:
-    """The outputs of one op share one node, and output_nr says which each of them is."""
+    """The outputs of one op share one node, output_nr says which each of them is, and one may be used without the rest."""
     x = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
     a, b, c = x.split(1)
     claim.same(a.grad_fn, b.grad_fn)
     claim.equal([a.output_nr, b.output_nr, c.output_nr], [0, 1, 2])
+    (b * 5).sum().backward()
+    claim.equal(x.grad, [0.0, 5.0, 0.0])

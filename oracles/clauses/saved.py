@@ -85,6 +85,11 @@ def content_suffices(torch: Any, claim: Claim) -> None:
     claim.equal(g, 12.0)
     (h,) = torch.autograd.grad(g, x)
     claim.equal(h, 12.0)
+    z = torch.tensor(0.0, requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: t.detach().clone(), lambda t: t):
+        y = z.exp()
+    (g,) = torch.autograd.grad(y, z, create_graph=True)
+    claim.equal(torch.autograd.grad(g, z), [1.0])
 
 
 @clause("SH-6", "notes/autograd › Hooks for saved tensors (note)")
@@ -124,7 +129,7 @@ def registered_on_one(torch: Any, claim: Claim) -> None:
     raw = y.grad_fn._raw_saved_self
     raw.register_hooks(lambda t: (seen.append("pack"), t)[1], lambda t: (seen.append("unpack"), t)[1])
     claim.equal(seen, ["pack"])
-    with claim.raises(RuntimeError, "hooks"):
+    with claim.raises(RuntimeError, "already been set"):
         raw.register_hooks(lambda t: t, lambda t: t)
     y.backward()
     claim.equal(seen, ["pack", "unpack"])

@@ -74,7 +74,7 @@ def test_each_is_told_apart() -> None:
 
 def test_a_wrong_declaration_is_noticed() -> None:
     """Too few clauses and too many are refused."""
-    honest = WRONGDOERS["relu-swallows-nan"]
+    honest = WRONGDOERS["abs-swallows-nan"]
     for breaks in (frozenset[str](), honest.breaks | {"BW-1"}):
         with pytest.raises(AssertionError, match="breaks ND-9"):
             check(replace(honest, breaks=breaks))

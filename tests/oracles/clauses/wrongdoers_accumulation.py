@@ -130,7 +130,17 @@ ACCUMULATION: tuple[Wrongdoer, ...] = (
     wrongdoer(
         "gradients-require-grad",
         "a .grad requires grad without create_graph too",
-        edited(accumulate.hand_over, "state.grad = Tensor(g)", "state.grad = Tensor(g).requires_grad_()"),
+        edited(accumulate.hand_over, "born(Tensor(g))", "born(Tensor(g)).requires_grad_()"),
         breaks="AC-13",
+    ),
+    wrongdoer(
+        "grad-dtype-of-none",
+        "grad_dtype = None stands for the leaf's dtype",
+        edited(
+            graph.AccumulateGrad.__init__,
+            "leaf.state().stored(leaf._array.dtype)",
+            "leaf.state().stored(leaf._array.dtype) or leaf._array.dtype",
+        ),
+        breaks="AC-11",
     ),
 )

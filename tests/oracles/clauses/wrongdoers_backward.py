@@ -256,4 +256,32 @@ BACKWARD: tuple[Wrongdoer, ...] = (
         edited(backward.grad, "_several(outputs)", "_several(outputs)[:1]"),
         breaks="GR-14 FW-1",
     ),
+    wrongdoer(
+        "create-graph-retains",
+        "create_graph retains the graph in spite of retain_graph=False",
+        edited(
+            backward.backward,
+            "keep = create_graph if retain_graph is None else bool(retain_graph)",
+            "keep = bool(create_graph or retain_graph)",
+        ),
+        breaks="BW-10",
+    ),
+    wrongdoer(
+        "results-saved-as-constants",
+        "a result that its own node has saved is a constant when gradients are differentiated",
+        edited(opnode.OpNode._tensor, "return self._output(slot, value)", "return Tensor(value)"),
+        breaks="",
+    ),
+    wrongdoer(
+        "plain-passes-warn",
+        "backward warns of a cycle without create_graph too",
+        edited(backward.backward, "if create_graph and roots:", "if roots:"),
+        breaks="",
+    ),
+    wrongdoer(
+        "broadcast-kept-in-the-graph",
+        "under create_graph gradients are not summed over what was broadcast",
+        edited(walk._fit_tensor, "if ct._array.shape != shape:", "if False:"),
+        breaks="",
+    ),
 )

@@ -1,8 +1,7 @@
-"""Wrongdoers on complex numbers, `out=` and batches of vectors, which the engine leaves out: made of PyTorch."""
+"""Wrongdoers on complex numbers, which the engine leaves out, and on batches of vectors: made of PyTorch."""
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -12,7 +11,7 @@ from torch import Tensor
 from .wrongdoers_kit import Wrongdoer, swapped, wrongdoer
 
 made_of_torch = partial(wrongdoer, library="torch")
-BACKWARD, GRAD, ADD, MUL = Tensor.backward, torch.autograd.grad, torch.add, Tensor.__mul__
+BACKWARD, GRAD, MUL = Tensor.backward, torch.autograd.grad, Tensor.__mul__
 HELD, REAL = Tensor.grad, Tensor.real
 
 
@@ -28,14 +27,6 @@ def added_up(
 ) -> Any:
     """grad() that adds up the vectors of a batch."""
     return GRAD(outputs, inputs, given.sum(0) if is_grads_batched else given, **settings)
-
-
-def unrecorded(a: Any, b: Any, *, out: Tensor | None = None) -> Tensor:
-    """add() that writes into `out` without a look at what requires grad."""
-    if out is None:
-        return ADD(a, b)
-    with torch.no_grad():
-        return ADD(a, b, out=out)
 
 
 class Modulus(torch.autograd.Function):
@@ -92,24 +83,6 @@ BEYOND: tuple[Wrongdoer, ...] = (
         "is_grads_batched adds the vectors of the batch up",
         swapped(torch.autograd, grad=added_up),
         breaks="GR-11",
-    ),
-    made_of_torch(
-        "out-in-spite-of-grad",
-        "out= takes tensors that require grad, and records nothing",
-        swapped(torch, add=unrecorded),
-        breaks="IP-13",
-    ),
-    made_of_torch(
-        "increments-ignored",
-        "increment_version does nothing",
-        swapped(torch.autograd.graph, increment_version=lambda tensor: None),
-        breaks="IP-14",
-    ),
-    made_of_torch(
-        "mutation-not-allowed",
-        "allow_mutation_on_saved_tensors does nothing",
-        swapped(torch.autograd.graph, allow_mutation_on_saved_tensors=nullcontext),
-        breaks="IP-15",
     ),
     made_of_torch(
         "gradients-conjugated",

@@ -54,7 +54,8 @@ def sorted_median(x: Tensor, *dim: int) -> Any:
     return MEDIAN(x, *dim) if dim else x.flatten().sort(stable=True)[0][(x.numel() - 1) // 2]
 
 
-MEDIAN = torch.Tensor.median
+MEDIAN, UNIFORM = torch.Tensor.median, torch.Tensor.uniform_
+LOGIT, HUBER = torch.logit, functional.huber_loss
 
 
 def greatest_so_far(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
@@ -77,22 +78,34 @@ def naive_sinc(x: Tensor) -> Tensor:
     return torch.where(x == 0, 1.0, torch.sin(math.pi * x) / (math.pi * x))
 
 
-def steep_hardtanh(x: Tensor) -> Tensor:
-    """Clamping, whose gradient is 1 at the bounds."""
-    return x.clamp(-1.0, 1.0)
-
-
 def margin_by_relu(a: Tensor, b: Tensor, sign: Tensor) -> Tensor:
     """The mean of relu, whose gradient is 0 at the knee."""
     return (-sign * (a - b)).relu().mean()
 
 
+KNEES: dict[str, Callable[..., Tensor]] = {
+    "relu6": lambda x: x.clamp(0.0, 6.0),
+    "hardtanh": lambda x: x.clamp(-1.0, 1.0),
+    "hardsigmoid": lambda x: (x / 6 + 0.5).clamp(0.0, 1.0),
+    "hardswish": lambda x: x * (x / 6 + 0.5).clamp(0.0, 1.0),
+    "softshrink": lambda x, width: torch.where(x.abs() >= width, x - x.sign() * width, 0.0),
+    "hardshrink": lambda x, width: torch.where(x.abs() >= width, x, 0.0),
+    "threshold": lambda x, knee, value: torch.where(x >= knee, x, value),
+    "leaky_relu": lambda x, slope: torch.where(x >= 0, x, slope * x),
+    "elu": lambda x, alpha: torch.where(x >= 0, x, alpha * x.expm1()),
+    "prelu": lambda x, weight: torch.where(x >= 0, x, weight * x),
+}
+"""Activations with the same values, whose slope at a knee is that of the other side."""
+
 EDGES: tuple[Wrongdoer, ...] = (
-    made_of_torch(
-        "hardtanh-clamps",
-        "hardtanh clamps, and so has the slope 1 at its bounds",
-        swapped(functional, hardtanh=steep_hardtanh),
-        breaks="ND-18",
+    *(
+        made_of_torch(
+            f"{name}-other-side",
+            f"{name} has the slope of the other side at a knee",
+            swapped(functional, **{name: wrong}),
+            breaks="ND-18",
+        )
+        for name, wrong in KNEES.items()
     ),
     made_of_torch(
         "fmax-shares",
@@ -201,5 +214,80 @@ EDGES: tuple[Wrongdoer, ...] = (
         "sinc selects its value at 0 after dividing by 0",
         swapped(torch, sinc=naive_sinc),
         breaks="ND-43",
+    ),
+    made_of_torch(
+        "fmin-to-the-second",
+        "fmin gives ties to its second argument",
+        swapped(torch, fmin=lambda a, b: torch.where((a < b) | (b != b), a, b)),
+        breaks="ND-21",
+    ),
+    made_of_torch(
+        "quantile-of-one",
+        "a quantile between two elements goes to the lower one",
+        swapped(torch.Tensor, quantile=lambda x, q: x.sort()[0][int(q * (len(x) - 1))]),
+        breaks="ND-23",
+    ),
+    made_of_torch(
+        "topk-shares",
+        "topk shares among ties though it returns places",
+        swapped(torch.Tensor, topk=lambda x, k: (x.amax().expand(k), x.argmax().expand(k))),
+        breaks="ND-24",
+    ),
+    made_of_torch(
+        "logit-open-at-eps",
+        "logit has the gradient 0 where its argument is its eps",
+        swapped(torch, logit=lambda x, eps=None: LOGIT(x if eps is None else x.where(x != eps, eps))),
+        breaks="ND-27",
+    ),
+    made_of_torch(
+        "entr-multiplies",
+        "entr is minus x times log(x), also where x is 0",
+        swapped(torch.special, entr=lambda x: -x * x.log()),
+        breaks="ND-27",
+    ),
+    made_of_torch(
+        "pdist-of-the-same",
+        "pdist takes the root of 0 between points that coincide",
+        swapped(torch, pdist=lambda x: naive_distances(x, x)[torch.triu_indices(len(x), len(x), 1).unbind()]),
+        breaks="ND-33",
+    ),
+    made_of_torch(
+        "remainder-constant-divisor",
+        "remainder takes its divisor for a constant",
+        with_constant(torch, "remainder", 1),
+        breaks="ND-34",
+    ),
+    made_of_torch(
+        "nextafter-of-constants",
+        "what nextafter returns leaves no gradient to its first argument",
+        with_constant(torch, "nextafter", 0),
+        breaks="ND-36",
+    ),
+    made_of_torch(
+        "huber-flat-at-the-knee",
+        "huber_loss takes what lies at the knee for constant",
+        swapped(functional, huber_loss=lambda a, b: HUBER(a.where((a - b).abs() != 1, a.detach()), b)),
+        breaks="ND-39",
+    ),
+    made_of_torch(
+        "hinge-by-relu",
+        "hinge_embedding_loss has the slope 0 at its knee, that of relu",
+        swapped(functional, hinge_embedding_loss=lambda x, sign: (1 - x).relu().mean()),
+        breaks="ND-39",
+    ),
+    made_of_torch(
+        "normal-reparametrised",
+        "what normal draws has the gradient of its mean",
+        swapped(torch, normal=lambda mean, std: mean + std * torch.randn_like(mean)),
+        breaks="ND-41",
+    ),
+    made_of_torch(
+        "uniform-keeps-the-gradient",
+        "overwriting with uniform_ leaves the gradient of what was there",
+        swapped(
+            torch.Tensor,
+            uniform_=lambda x, *bounds, **more: UNIFORM(x, *bounds, **more) if bounds else x.add_(1),
+        ),
+        breaks="ND-41",
     ),
 )

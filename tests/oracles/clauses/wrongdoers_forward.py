@@ -114,6 +114,12 @@ FORWARD: tuple[Wrongdoer, ...] = (
         ),
         breaks="GM-16",
     ),
+    wrongdoer(
+        "tangents-not-begun",
+        "a tensor without a tangent gets none when a dual is written into it",
+        edited(forward_ad.Level.written, "if tangent is None and own is None:", "if own is None:"),
+        breaks="",
+    ),
 )
 
 FUNCTIONAL: tuple[Wrongdoer, ...] = (
@@ -154,6 +160,12 @@ FUNCTIONAL: tuple[Wrongdoer, ...] = (
         "products are cut off the graph, with create_graph too",
         edited(functional._result, "kept = found if create_graph else", "kept ="),
         breaks="FN-2 FN-4",
+    ),
+    wrongdoer(
+        "results-kept",
+        "outputs keep their graph without create_graph",
+        edited(functional._result, "kept = found if create_graph else", "kept = found if True else"),
+        breaks="FN-4",
     ),
 )
 

@@ -296,4 +296,18 @@ FUNCTIONS: tuple[Wrongdoer, ...] = (
         edited(function._forbid_writing, "if view is not None:", "if False:"),
         breaks="IP-12",
     ),
+    wrongdoer(
+        "gradients-for-numbers",
+        "a gradient for a number is passed over in silence",
+        edited(
+            customnode.FunctionNode.answers, "if position not in self.places and g is not None:", "if False:"
+        ),
+        breaks="",
+    ),
+    wrongdoer(
+        "saved-results-unchecked",
+        "saved_tensors does not ask whether a result that was saved was written to",
+        edited(customnode.Kept.unpacked, "check_tensor(made, self.since)", "pass"),
+        breaks="",
+    ),
 )

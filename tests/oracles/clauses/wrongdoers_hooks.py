@@ -87,13 +87,17 @@ HOOKS: tuple[Wrongdoer, ...] = (
         "hooks after accumulation run before it",
         edited(
             walk._accumulate,
-            "if gs[0] is not None:",
+            "wanted = leaf.requires_grad",
+            """
+            if node.extras is not None and node.extras.accumulated is not None:
+                run_accumulated(node.extras.accumulated, leaf)
+            wanted = leaf.requires_grad
+            """,
             """
             if extras is not None and extras.accumulated is not None:
                 run_accumulated(extras.accumulated, leaf)
-                extras = None
-            if gs[0] is not None:
             """,
+            "",
         ),
         breaks="HK-4 HK-6",
     ),
@@ -237,5 +241,45 @@ HOOKS: tuple[Wrongdoer, ...] = (
             """,
         ),
         breaks="HK-7 HK-11 HK-19",
+    ),
+    wrongdoer(
+        "several-once-for-all",
+        "register_multi_grad_hook calls in the first pass alone",
+        edited(
+            hooks.register_multi_grad_hook,
+            "task = current()",
+            """
+            nonlocal fn
+            task = current()
+            """,
+            "fn(gathered.pop(task))",
+            """
+            fn(gathered.pop(task))
+            fn = id
+            """,
+        ),
+        breaks="HK-13",
+    ),
+    wrongdoer(
+        "any-once-for-all",
+        'with mode="any" the hook is called in the first pass alone',
+        edited(
+            hooks._register_any,
+            "seen: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()",
+            "seen = {}",
+            "not seen.get(task)",
+            "not seen",
+        ),
+        breaks="HK-14",
+    ),
+    wrongdoer(
+        "closed-too-early",
+        "under create_graph a leaf is done when any of the nodes that lead to it has run",
+        edited(
+            walk._discover,
+            "if before is None or node.number < before.number:",
+            "if before is None or node.number > before.number:",
+        ),
+        breaks="",
     ),
 )

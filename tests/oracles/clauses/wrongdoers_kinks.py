@@ -96,15 +96,15 @@ KINKS = (
         breaks="ND-7",
     ),
     wrongdoer(
-        "relu-spoils-neighbours",
-        "relu answers NaN for all elements if one of them is NaN",
-        formula("relu", lambda g, y: where(y <= 0, 0.0, g) + nan_if_any(y != y)),
+        "abs-spoils-neighbours",
+        "abs answers NaN for all elements if one of them is NaN",
+        formula("abs", lambda g, x: g * piecewise.sign(x) + nan_if_any(x != x)),
         breaks="ND-8",
     ),
     wrongdoer(
-        "relu-swallows-nan",
-        "relu takes a gradient that is NaN for 0",
-        formula("relu", lambda g, y: where(y <= 0, 0.0, where(g == g, g, 0.0))),
+        "abs-swallows-nan",
+        "abs takes a gradient that is NaN for 0",
+        formula("abs", lambda g, x: where(g == g, g * piecewise.sign(x), 0.0)),
         breaks="ND-9",
     ),
     wrongdoer(

@@ -66,7 +66,7 @@ LEAVES: tuple[Wrongdoer, ...] = (
         "products-require-grad",
         "a product requires grad even if both factors are constants",
         around("__mul__", requiring),
-        breaks="RG-2 BW-5 GM-1 GM-2 GM-3 GM-4 GM-5 GM-6 GM-8 GM-10 CF-1 SH-6 FW-7",
+        breaks="RG-2 BW-5 GM-1 GM-2 GM-3 GM-4 GM-5 GM-10 CF-1 SH-6 FW-7",
     ),
     wrongdoer(
         "first-operand-decides",
@@ -96,12 +96,7 @@ LEAVES: tuple[Wrongdoer, ...] = (
         "results-switched-off",
         "turning requires_grad off on a result is passed over in silence",
         edited(
-            Tensor.requires_grad.fset,
-            """
-            if wanted:
-                return
-            """,
-            "return",
+            Tensor.requires_grad.fset, "if wanted and self._node is not None:", "if self._node is not None:"
         ),
         breaks="RG-7",
     ),
@@ -125,7 +120,14 @@ LEAVES: tuple[Wrongdoer, ...] = (
     wrongdoer(
         "detach-copies",
         "detach() gives a copy that shares no memory",
-        edited(views.detach, "Tensor(self._array)", "Tensor(self._array.copy())"),
+        edited(
+            views.detach,
+            "return made",
+            """
+            made._array = made._array.copy()
+            return made
+            """,
+        ),
         breaks="RG-10",
     ),
     wrongdoer(
@@ -139,7 +141,7 @@ LEAVES: tuple[Wrongdoer, ...] = (
             return made
             """,
         ),
-        breaks="RG-7 RG-10 RG-11 RG-17",
+        breaks="RG-7 RG-10 RG-11 RG-17 FN-4",
     ),
     wrongdoer(
         "detach-counts-alone",
@@ -201,7 +203,13 @@ LEAVES: tuple[Wrongdoer, ...] = (
         "frozen-still-filled",
         "a leaf that has taken part in a graph goes on receiving gradients after requires_grad_(False)",
         edited(graph.leaf_node, "not state.requires_grad", "not (state.requires_grad or state.accumulator)"),
-        edited(walk._accumulate, "if not leaf.requires_grad:", "if False:"),
+        edited(walk._accumulate, "wanted = leaf.requires_grad", "wanted = True"),
         breaks="RG-14",
+    ),
+    wrongdoer(
+        "bools-require-grad",
+        "requires_grad_() refuses integers, and takes bools",
+        edited(Tensor.requires_grad.fset, "not self.is_floating_point()", "self._array.dtype.kind in 'iu'"),
+        breaks="RG-8",
     ),
 )

@@ -11,7 +11,7 @@ MODES: tuple[Wrongdoer, ...] = (
         "no-grad-records",
         "no_grad records as ever",
         swapped(modes.no_grad, target=True),
-        breaks="AC-10 GM-1 GM-2 GM-3 GM-6 GM-8 GM-17 GM-18 CF-1 CF-8 CF-13 CF-15 CF-28 SH-6",
+        breaks="AC-10 GM-1 GM-2 GM-3 GM-6 GM-8 GM-17 GM-18 IP-13 CF-1 CF-8 CF-13 CF-15 CF-28 SH-6",
     ),
     wrongdoer(
         "bare-decorator",
@@ -88,7 +88,7 @@ MODES: tuple[Wrongdoer, ...] = (
     wrongdoer(
         "inference-counted",
         "an inference tensor says that it was never written to",
-        edited(versions.count_of, "if state is not None and state.inference:", "if False:"),
+        edited(versions.count_of, "if unversioned(tensor):", "if False:"),
         breaks="GM-10",
     ),
     wrongdoer(
@@ -106,7 +106,7 @@ MODES: tuple[Wrongdoer, ...] = (
     wrongdoer(
         "inference-written-outside",
         "an inference tensor may be written into outside of inference mode",
-        edited(inplace.commit, "if not mode.inference:", "if False:"),
+        edited(inplace.counts, "if not mode.inference and unversioned(target):", "if False:"),
         breaks="GM-12",
     ),
     wrongdoer(
@@ -138,15 +138,13 @@ MODES: tuple[Wrongdoer, ...] = (
     wrongdoer(
         "inference-views-written",
         "a view that inference mode took of a normal tensor may be written into",
-        edited(views.attach, "INFERENCE if mode.inference else NO_GRAD", '"" if mode.inference else NO_GRAD'),
+        edited(views.attach, "creation = INFERENCE", 'creation = ""'),
         breaks="GM-15",
     ),
     wrongdoer(
         "no-grad-views-written",
         "a view that no_grad took may be written into",
-        edited(
-            views.attach, "INFERENCE if mode.inference else NO_GRAD", 'INFERENCE if mode.inference else ""'
-        ),
+        edited(views.attach, "creation = NO_GRAD", 'creation = ""'),
         breaks="GM-17",
     ),
     wrongdoer(
@@ -172,11 +170,7 @@ MODES: tuple[Wrongdoer, ...] = (
     wrongdoer(
         "inference-views-normal",
         "a view of an inference tensor is a normal tensor",
-        edited(
-            views.attach,
-            "if held is not None and held.inference:",
-            "if held is not None and held.inference and mode.inference:",
-        ),
+        edited(views.attach, "if source.is_inference():", "if source.is_inference() and mode.inference:"),
         breaks="GM-20",
     ),
 )

@@ -98,6 +98,12 @@ OBJECTS: tuple[Wrongdoer, ...] = (
         edited(anomaly.detect_anomaly.__init__, "warnings.warn(\n", "(lambda *a, **k: None)(\n"),
         breaks="AN-6",
     ),
+    wrongdoer(
+        "all-outputs-needed",
+        "an op of several outputs cannot be gone back through from one alone",
+        edited(opnode.OpNode.answers, "if len(gs) > 1:", "if False:"),
+        breaks="",
+    ),
 )
 
 SAVED: tuple[Wrongdoer, ...] = (
@@ -188,5 +194,17 @@ SAVED: tuple[Wrongdoer, ...] = (
         "what unpack returns is shown as it is",
         edited(saved.Packed.tensor, "return placed(", "return made if made.requires_grad else placed("),
         breaks="SH-12",
+    ),
+    wrongdoer(
+        "packed-results-as-constants",
+        "a result that was packed is a constant when gradients are differentiated",
+        edited(saved.Packed.tensor, "if self.output is not None", "if False"),
+        breaks="",
+    ),
+    wrongdoer(
+        "registered-again-confused",
+        "a second registration of hooks on a saved tensor raises for another reason",
+        edited(saved.SavedTensor.register_hooks, "if isinstance(seen, Packed):", "if False:"),
+        breaks="",
     ),
 )

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from refgrad import backward
-from refgrad.graph import FREED
 from refgrad.opnode import OpNode
+from refgrad.tensor import Tensor
 
 from .wrongdoers_kit import Wrongdoer, swapped, wrongdoer
 
@@ -21,12 +21,13 @@ def one_thread_for_each() -> Iterator[None]:
     right, owners = backward._edge, {}
 
     def wrong(place: Any) -> Any:
-        held, owner = owners.get(id(place), (lambda: None, 0))
-        if held() is not place:
-            owner = threading.get_ident()
-            owners[id(place)] = weakref.ref(place), owner
-        if owner != threading.get_ident():
-            raise RuntimeError("another thread differentiates by this tensor")
+        if isinstance(place, Tensor):
+            held, owner = owners.get(id(place), (lambda: None, None))
+            if held() is not place:
+                owner = threading.current_thread()
+                owners[id(place)] = weakref.ref(place), owner
+            if owner is not threading.current_thread():
+                raise RuntimeError("another thread differentiates by this tensor")
         return right(place)
 
     with swapped(backward, _edge=wrong)():
@@ -34,20 +35,21 @@ def one_thread_for_each() -> Iterator[None]:
 
 
 @contextmanager
-def freed_for_each() -> Iterator[None]:
-    """The fault of nodes that a thread frees for itself alone."""
-    right, own = OpNode.answers, threading.local()
+def freed_by_the_maker() -> Iterator[None]:
+    """The fault of products that only the thread that recorded them frees."""
+    multiply, right, makers = Tensor.__mul__, OpNode.free, {}
 
-    def answers(self: OpNode, *args: Any) -> Any:
-        if self in vars(own).get("freed", ()):
-            raise RuntimeError(FREED)
-        return right(self, *args)
+    def product(self: Tensor, other: Any) -> Tensor:
+        made = multiply(self, other)
+        if made.grad_fn is not None:
+            makers[made.grad_fn.number] = threading.current_thread()
+        return made
 
     def free(self: OpNode) -> None:
-        if self.plan.saves:
-            vars(own).setdefault("freed", set()).add(self)
+        if makers.get(self.number) in (None, threading.current_thread()):
+            right(self)
 
-    with swapped(OpNode, answers=answers, free=free)():
+    with swapped(Tensor, __mul__=product)(), swapped(OpNode, free=free)():
         yield
 
 
@@ -56,12 +58,12 @@ THREADS: tuple[Wrongdoer, ...] = (
         "one-thread-for-each",
         "a tensor can be differentiated by in one thread alone, the first that asks",
         one_thread_for_each,
-        breaks="",
+        breaks="TH-1 TH-2",
     ),
     wrongdoer(
-        "freed-for-each",
-        "what grad() frees is free in its thread alone",
-        freed_for_each,
-        breaks="",
+        "freed-by-the-maker",
+        "a pass in one thread leaves alone what another has recorded, and does not free it",
+        freed_by_the_maker,
+        breaks="TH-2",
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from refgrad import inplace, versions, views, walk
+from refgrad import inplace, mutation, out, slices, versions, views, walk
 from refgrad.ops import indexing
 from refgrad.ops.hyperbolic import tanh
 
@@ -13,14 +13,14 @@ WRITING: tuple[Wrongdoer, ...] = (
         "versions-never-bumped",
         "writes are noticed, but _version stays 0",
         edited(versions.Version.write, "self.count += times", "pass"),
-        breaks="GM-14 GM-18 IP-1 IP-6 IP-9 IP-17 CF-8 SH-4",
+        breaks="GM-14 GM-18 IP-1 IP-6 IP-9 IP-14 IP-17 CF-8 SH-4",
     ),
     wrongdoer(
         "versions-not-checked",
         "backward uses saved values whether they were written to or not",
         edited(versions.check_tensor, "version is not None and version.changed_since(number)", "False"),
         edited(versions.check_saved, "if version.changed_since(since):", "if False:"),
-        breaks="RG-11 GM-14 GM-18 IP-2 IP-3 IP-5 CF-6",
+        breaks="RG-11 GM-14 GM-18 IP-2 IP-3 IP-5 IP-14 CF-6",
     ),
     wrongdoer(
         "outputs-not-checked",
@@ -132,5 +132,59 @@ WRITING: tuple[Wrongdoer, ...] = (
             """,
         ),
         breaks="IP-3",
+    ),
+    wrongdoer(
+        "out-in-spite-of-grad",
+        "out= takes tensors that require grad, and records nothing",
+        edited(out.write_out, "if mode.enabled and any(x.requires_grad for x in tensors):", "if False:"),
+        breaks="IP-13",
+    ),
+    wrongdoer(
+        "increments-ignored",
+        "increment_version does nothing",
+        edited(versions.increment_version, "version_of(t).write()", "pass"),
+        breaks="IP-14",
+    ),
+    wrongdoer(
+        "inference-incremented",
+        "increment_version counts a write into an inference tensor, which has no version",
+        edited(versions.increment_version, "if not unversioned(t):", "if t._version >= 0:"),
+        breaks="IP-14",
+    ),
+    wrongdoer(
+        "mutation-not-undone",
+        "under allow_mutation_on_saved_tensors backward uses values as they are, written to or not",
+        edited(mutation.AllowMutationOnSavedContext.before, "if stamp > number and array.size:", "if False:"),
+        breaks="IP-15",
+    ),
+    wrongdoer(
+        "mutation-nested",
+        "allow_mutation_on_saved_tensors may be nested",
+        edited(mutation.allow_mutation_on_saved_tensors, "if mode.keeping is not None:", "if False:"),
+        breaks="IP-15",
+    ),
+    wrongdoer(
+        "mutation-outlived",
+        "what was recorded under allow_mutation_on_saved_tensors may be gone back through outside",
+        edited(mutation.context_of, "if saves:", "if False:"),
+        breaks="IP-15",
+    ),
+    wrongdoer(
+        "result-in-place-unchecked",
+        "what an op in place has saved of its result may be written to unnoticed",
+        edited(inplace.take_over, "node.tie_slot(0, version, number)", "pass"),
+        breaks="",
+    ),
+    wrongdoer(
+        "views-of-views-apart",
+        "a view of a view has the first view for its base",
+        edited(views.attach, "base = source if origin is None else origin.base", "base = source"),
+        breaks="",
+    ),
+    wrongdoer(
+        "writes-differentiated-once",
+        "a write into a view can be differentiated through once, and not twice",
+        edited(slices.CopySlices._replaced_tensor, "return whole", "return whole.detach()"),
+        breaks="",
     ),
 )

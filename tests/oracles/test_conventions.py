@@ -138,7 +138,7 @@ def test_only_the_ops_that_are_asked_for_are_probed_until_it_is_stopped() -> Non
 
 def test_a_run_says_what_a_wrongdoer_chooses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A relu that passes the gradient at 0 is a convention, in the run's own records, and no finding."""
-    monkeypatch.setattr("oracles.campaign.has_pytorch", lambda: False)
+    monkeypatch.setattr("oracles.crew.has_pytorch", lambda: False)
     file = tmp_path / "subject.py"
     wrong = 'from refgrad.op import REGISTRY\nREGISTRY["relu"].rebind({"x": lambda g, x: g * (x >= 0)})\n'
     file.write_text(subject_text() + wrong)

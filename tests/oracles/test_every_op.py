@@ -63,7 +63,7 @@ def test_flat_ops_are_the_steps() -> None:
 @pytest.mark.parametrize("name", [name for name in refgrad.catalogue() if name not in FLAT])
 def test_a_millionth_is_found(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A formula that is off by 1 + 1e-6 is found in a search of the default length, and its op is blamed."""
-    monkeypatch.setattr("oracles.campaign.has_pytorch", lambda: False)
+    monkeypatch.setattr("oracles.crew.has_pytorch", lambda: False)
     op, argument = formulas(name)[0]
     file = tmp_path / "subject.py"
     file.write_text(SUBJECT.format(op=op, argument=argument))

@@ -52,7 +52,8 @@ from oracles.truth import Enclosed, Truths, Unknown
 
 TORCH = load("torch")
 SIZES = (1, 10, 100)
-TOGETHER = 8
+TOGETHER = POINTS
+"""A drawn program is judged at so many points together."""
 MODES = {"fast": {"fast_mode": True}, "slow": {}}
 
 

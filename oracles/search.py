@@ -26,7 +26,7 @@ from oracles.trim import single_elements, without_a_first_step
 from oracles.truth import Enclosed, Truths, Unknown
 from oracles.worst import WorstErrors
 
-POINTS = 3
+POINTS = 5
 """Points judged for each drawn program. They are judged together, and drawing is half of what a case costs."""
 SHRINKING_SECONDS = 20.0
 SIMPLER_EXAMPLES = 150

@@ -11,9 +11,8 @@ import contextlib
 import gc
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from flint import arb, ctx
@@ -21,14 +20,15 @@ from flint import arb, ctx
 from oracles.answers import labels
 from oracles.arrayed.lane import Answers, told
 from oracles.budget import infinities
-from oracles.budget.accuracy import CORRECT, precision
-from oracles.budget.blocks import BLOCKS
+from oracles.budget.accuracy import precision
 from oracles.budget.forms import variants
 from oracles.budget.infinities import LACKS, LEAVES, Answerlike, Budgets
-from oracles.budget.rounded import Rounded, Rounding, TooLarge
+from oracles.budget.model import Model, Swept
+from oracles.budget.rounded import TooLarge
 from oracles.enclosures import Enclosed, Enclosure, Unknown
 from oracles.exact.evaluate import NoMeaning, evaluate
-from oracles.exact.objects import Objects, objects
+from oracles.exact.leaves import leaves, numbers
+from oracles.exact.objects import Objects
 from oracles.exact.scalars import Truth
 from oracles.program import Case
 
@@ -190,7 +190,7 @@ class Truths:
             return Model(self.case, wide=True)
 
 
-def _budgets(case: Case, models: list[_Swept], truth: Answerlike, free: bool) -> Budgets | None:
+def _budgets(case: Case, models: list[Swept], truth: Answerlike, free: bool) -> Budgets | None:
     """Per element, what a sound implementation may be off by, whichever forms it uses; None if a model disagrees.
 
     Several ops with several forms may be mixed freely; to first order the mixture's error is under the models' sum.
@@ -229,34 +229,6 @@ def _enclosed(
     return Enclosed(arrays, bits, kinks > 0, hull is not None)
 
 
-def _numbers(array: Any) -> np.ndarray[Any, Any]:
-    values = array.seen()
-    floating = values.dtype.kind == "f" or values.dtype.name == "bfloat16"
-    return np.asarray(values, dtype=np.float64) if floating else values
-
-
-def _leaves(
-    case: Case, algebra: Any, weights: Sequence[np.ndarray[Any, Any]]
-) -> tuple[list[Any], list[Objects]]:
-    """The program's inputs in the algebra, and those of them that are differentiated (weighted as tangents)."""
-    values: list[Any] = []
-    leaves: list[Objects] = []
-    tangents = iter(weights)
-    for spec, array in zip(case.program.inputs, case.inputs, strict=True):
-        numbers = _numbers(array)
-        if spec.requires_grad:
-            tangent = next(tangents, np.zeros(numbers.shape))
-            pairs = zip(numbers.flat, tangent.flat, strict=True)
-            leaf = objects((algebra.leaf(float(v), float(t)) for v, t in pairs), numbers.shape)
-            leaves.append(leaf)
-            values.append(leaf)
-        elif numbers.dtype.kind == "f":
-            values.append(objects((algebra.constant(float(v)) for v in numbers.flat), numbers.shape))
-        else:
-            values.append(numbers)
-    return values, leaves
-
-
 @dataclass(frozen=True)
 class _Balls:
     """The true answers to a case, by order, in balls of one precision, and how many kinks the program stands on."""
@@ -268,22 +240,22 @@ class _Balls:
 def _truth(case: Case) -> _Balls:
     """The case's answers, at its order and below it."""
     algebra = Truth(case.order, edges=infinities.elementwise(case) and not _signed_zeros(case))
-    weights = [_numbers(w) for w in case.seconds]
-    values, leaves = _leaves(case, algebra, weights)
+    weights = [numbers(w) for w in case.seconds]
+    values, inputs = leaves(case, algebra, weights)
     known = evaluate(case.program, algebra, values)
     outputs: list[Objects] = [known[n] for n in case.program.outputs]
-    cotangents = [_numbers(c) for c in case.cotangents]
+    cotangents = [numbers(c) for c in case.cotangents]
     nodes = [n for out in outputs for n in out.flat]
     algebra.sweep(nodes, [float(g) for c in cotangents for g in c.flat])
     answer: Answerlike = {}
     for name, out in zip(labels(case, "outputs"), outputs, strict=True):
         answer[name] = (out.shape, [n.value for n in out.flat])
-    for name, leaf in zip(labels(case, "gradients"), leaves, strict=True):
+    for name, leaf in zip(labels(case, "gradients"), inputs, strict=True):
         answer[name] = (leaf.shape, [_or_zero(n.adjoint) for n in leaf.flat])
     answers = {1: answer}
     if case.order == 2:
         answer = dict(answer)
-        for name, leaf in zip(labels(case, "seconds"), leaves, strict=True):
+        for name, leaf in zip(labels(case, "seconds"), inputs, strict=True):
             answer[name] = (leaf.shape, [n.adjoint_tangent for n in leaf.flat])
         for name, out in zip(labels(case, "second_cotangents"), outputs, strict=True):
             answer[name] = (out.shape, [n.tangent for n in out.flat])
@@ -293,111 +265,9 @@ def _truth(case: Case) -> _Balls:
 
 def _signed_zeros(case: Case) -> bool:
     """Whether an input is -0.0, from which a slope may go to the other infinity."""
-    floats = [_numbers(a) for a in case.inputs]
+    floats = [numbers(a) for a in case.inputs]
     return any(bool(np.any((a == 0) & np.signbit(a))) for a in floats if a.dtype.kind == "f")
 
 
 def _or_zero(ball: arb | None) -> arb:
     return arb(0) if ball is None else ball
-
-
-@dataclass(frozen=True)
-class _Swept:
-    """A sound implementation's answer of one order, as balls, with the decisions that rounding may take either way."""
-
-    answer: Answerlike
-    touched: int
-
-    def budgets(self, truth: Answerlike, free: bool, lost: float) -> Budgets | None:
-        """How far from the truth each ball reaches, or `lost` where there is no number.
-
-        None if a ball misses its truth, which only kinks excuse (`free`).
-        """
-        found: Budgets = {}
-        for name, (_, balls) in truth.items():
-            row = []
-            for exact, model in zip(balls, self.answer[name][1], strict=True):
-                if not (model.is_finite() and exact.is_finite()):
-                    row.append(lost)
-                    continue
-                if not free and not model.overlaps(exact):
-                    return None
-                row.append(_above(model.rad() if free else model - exact.mid()))
-            found[name] = row
-        return found
-
-
-class Model:
-    """A sound implementation on a case: one sweep for order 1 and, if the case asks for it, another for order 2."""
-
-    def __init__(
-        self,
-        case: Case,
-        wide: bool = False,
-        variant: int = 0,
-        only: tuple[int, int] | None = None,
-        endless: bool = False,
-    ) -> None:
-        self.case = case
-        self.mixed = infinities.mixed(case)
-        held = precision(case.dtype)
-        limits = replace(held, big=math.inf) if endless else held
-        self.algebra = Rounding(limits, BLOCKS, wide, variant, only)
-        values, self.leaves = _leaves(case, self.algebra, ())
-        known = evaluate(case.program, self.algebra, values)
-        self.outputs: list[Objects] = [known[n] for n in case.program.outputs]
-        self._orders = {1: self._first()}
-        if case.order == 2:
-            self._orders[2] = self._second()
-        self.algebra.release()
-        del self.algebra, self.leaves, self.outputs, self.gradients, self.cotangents
-
-    def at(self, order: int) -> _Swept:
-        """The answer of this order."""
-        return self._orders[order]
-
-    def _first(self) -> _Swept:
-        case, algebra, outputs = self.case, self.algebra, self.outputs
-        second = case.order == 2
-        flat_outputs = [n for out in outputs for n in out.flat]
-        numbers = [float(g) for c in case.cotangents for g in _numbers(c).flat]
-        self.cotangents = [algebra.leaf(g) if second else algebra.constant(g) for g in numbers]
-        algebra.recording = second
-        leaves = [n for leaf in self.leaves for n in leaf.flat]
-        self.gradients = algebra.sweep(flat_outputs, self.cotangents, leaves)
-        answer = self._part("outputs", outputs, flat_outputs)
-        answer |= self._part("gradients", self.leaves, self.gradients)
-        return _Swept(answer, algebra.touched)
-
-    def _second(self) -> _Swept:
-        case, algebra = self.case, self.algebra
-        algebra.recording = False
-        weights = [algebra.constant(float(w)) for s in case.seconds for w in _numbers(s).flat]
-        pairs = [(g, w) for g, w in zip(self.gradients, weights, strict=True) if g is not None]
-        leaves = [n for leaf in self.leaves for n in leaf.flat]
-        again = algebra.sweep([g for g, _ in pairs], [w for _, w in pairs], [*leaves, *self.cotangents])
-        answer = self._orders[1].answer | self._part("seconds", self.leaves, again[: len(leaves)])
-        answer |= self._part("second_cotangents", self.outputs, again[len(leaves) :])
-        return _Swept(answer, algebra.touched)
-
-    def _part(self, part: str, arrays: list[Objects], scalars: Sequence[Rounded | None]) -> Answerlike:
-        answer: Answerlike = {}
-        rest = iter(scalars)
-        for name, array in zip(labels(self.case, part), arrays, strict=True):
-            balls = [self._ball(s) for _, s in zip(range(array.size), rest, strict=False)]
-            answer[name] = (array.shape, balls)
-        return answer
-
-    def _ball(self, scalar: Rounded | None) -> arb:
-        """A scalar's ball; where dtypes are mixed, every array is cast once more at the end."""
-        if scalar is None:
-            return arb(0)
-        return (
-            scalar.arena.make(scalar.ball, CORRECT, (), lambda g, y: ()).ball if self.mixed else scalar.ball
-        )
-
-
-def _above(ball: arb) -> float:
-    """A float no smaller than the ball's magnitude."""
-    reach = float(ball.abs_upper())
-    return math.nextafter(reach, math.inf) if reach or not ball.is_zero() else 0.0

@@ -24,6 +24,8 @@ from oracles.trim import single_elements
 from oracles.truth import Enclosed
 
 Key = tuple[str, str, Literal[1, 2]]
+ALIKE = 0.01
+"""A budget found on arrays and one found on scalars differ by less than this part; see docs/budgets.md."""
 PARTS = {1: ("gradient of",), 2: ("second-order", "gradient of the cotangent")}
 
 
@@ -130,6 +132,10 @@ def _alone(found: Farthest, bench: Bench) -> Farthest:
     for case in islice(single_elements(found.case), found.element, found.element + 1):
         judgement = bench.judge(case, witnesses=False)
         for compared in gradients(judgement):
-            if compared.argument == found.argument and repr(compared.ratios[0]) == found.budgets:
-                return _farthest(judgement, compared, 0)
+            if compared.argument == found.argument:
+                alone = _farthest(judgement, compared, 0)
+                if alone.got == found.got and math.isclose(
+                    float(alone.budgets), float(found.budgets), rel_tol=ALIKE
+                ):
+                    return alone
     return found

@@ -202,3 +202,19 @@ def test_a_division_by_zero_is_not_proved_away(mutation: ModuleType) -> None:
     ]
     assert never
     assert not any(mutation.equivalent(r) for r in never)
+
+
+def test_an_axis_is_the_same_from_the_other_end_in_one_rank_alone(mutation: ModuleType) -> None:
+    """Of three dimensions, which is what bmm takes, axis 1 is -2 too; transpose and cumsum take other ranks."""
+    from benchmarks.wrong_rules.proofs import equivalent, ranks_taken
+
+    assert ranks_taken("bmm") == [(3, 3)]
+    assert {(1,), (2,), (3,)} <= {*ranks_taken("neg")}
+    turned = {
+        op: [r for r in rules(mutation, op) if r.change.kind == "wrong axis"] for op in ("bmm", "cumsum")
+    }
+    said = {r.change.before: equivalent(r) for r in turned["bmm"]}
+    assert "3 dimensions alone" in said["dim0=1"]
+    assert said["dim1=2"] == ""
+    assert turned["cumsum"]
+    assert not any(map(equivalent, turned["cumsum"]))

@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 import sympy
 
+import refgrad
 from refgrad.op import REGISTRY, Op
 
-from .given import GIVEN
+from .given import GIVEN, mirrored
 from .making import WrongRule, functions_of
 from .operators import expression
 from .sources import FunctionType, compiled, parts, remade, source_of
@@ -49,6 +50,8 @@ def equivalent(rule: WrongRule) -> str:
     if rule.part is None:
         return ""
     if rule.change.before == "the result" and (said := first_said(lambda: _nothing(rule))):
+        return said
+    if rule.change.kind == "wrong axis" and (said := first_said(lambda: _same_axis(rule))):
         return said
     if rule.change.kind.startswith(NOT_SCALAR[:-1]):
         return ""
@@ -124,6 +127,40 @@ def _nothing(rule: WrongRule) -> str:
         if changed.shape != shape or changed.any():
             return ""
     return "zeros on any symbols, which the change leaves as they are"
+
+
+def _same_axis(rule: WrongRule) -> str:
+    """An axis of an operand, counted from the other end, is the axis that it was: the op takes one rank alone."""
+    op, part = REGISTRY.get(rule.op), rule.part
+    keyword = ast.parse(f"f({rule.change.before})").body[0].value.keywords[0]  # type: ignore[attr-defined]
+    if op is None or part is None or not isinstance(keyword.value, ast.Constant):
+        return ""
+    calls = [n for n in ast.walk(source_of(part)) if isinstance(n, ast.Call)]
+    asked = [c for c in calls if any(ast.dump(k) == ast.dump(keyword) for k in c.keywords)]
+    if not asked or not all(isinstance(c.args[0], ast.Name) and c.args[0].id in op.inputs for c in asked):
+        return ""
+    ranks = {rank for taken in ranks_taken(rule.users[0]) for rank in taken}
+    axis = keyword.value.value
+    if len(ranks) != 1 or any(mirrored(axis) % rank != axis % rank for rank in ranks):
+        return ""
+    (rank,) = ranks
+    return f"{rule.op} takes tensors of {rank} dimensions alone, of which axis {axis} is {mirrored(axis)} as well"
+
+
+MOST_DIMENSIONS = 5
+
+
+def ranks_taken(name: str) -> list[tuple[int, ...]]:
+    """The numbers of dimensions, of each operand, that a function of the catalogue does not refuse."""
+    public = refgrad.catalogue()[name]
+    taken = []
+    for ranks in itertools.product(range(MOST_DIMENSIONS + 1), repeat=len(public.inputs)):
+        try:
+            public.function(*(refgrad.tensor(np.ones((1,) * rank)) for rank in ranks))
+        except (RuntimeError, IndexError, ValueError):
+            continue
+        taken.append(ranks)
+    return taken
 
 
 def _symmetric(rule: WrongRule) -> str:

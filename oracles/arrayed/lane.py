@@ -71,9 +71,11 @@ def _bits() -> Iterator[None]:
 def _fitting(case: Case, count: int) -> bool:
     """Whether the cases are of floats of one dtype, and of a size that arrays are good for."""
     inputs, steps = case.program.inputs, case.program.steps
-    size = max((math.prod(i.shape) for i in inputs), default=0)
+    sizes = [math.prod(i.shape) for i in inputs]
+    size = max(sizes, default=0)
     return (
         (count > 1 or size >= FEW)
+        and 0 not in sizes
         and 0 < size * len(steps) <= rounded.MOST_STEPS  # what the scalars refuse is refused
         and all(i.dtype == case.dtype for i in inputs)
         and not any(step.index or step.op in LEFT for step in steps)

@@ -45,10 +45,24 @@ def cumsum(algebra: Any, x: Any, *, dim: int) -> list[Any]:
 
 
 def matmul(algebra: Any, a: Any, b: Any) -> list[Any]:
-    """The product of two matrices."""
-    if a.ndim != 2 or b.ndim != 2:
+    """The product of two matrices; a vector is a matrix of one row, or of one column."""
+    if not (1 <= a.ndim <= 2 and 1 <= b.ndim <= 2):
         raise Undecided("no two matrices")
-    return [algebra.matmul(a, b)]
+    left = a if a.ndim == 2 else _shaped(algebra, a, (1, *a.shape))
+    right = b if b.ndim == 2 else _shaped(algebra, b, (*b.shape, 1))
+    made = algebra.matmul(left, right)
+    return [_shaped(algebra, made, (*a.shape[:-1], *b.shape[1:]))]
+
+
+def outer(algebra: Any, a: Any, b: Any) -> list[Any]:
+    """Every element of a vector times every element of another."""
+    column, row = _shaped(algebra, a, (*a.shape, 1)), _shaped(algebra, b, (1, *b.shape))
+    return [algebra.each("mul", derive("a*b", ("a", "b")), (column, row))]
+
+
+def _shaped(algebra: Any, x: Any, shape: tuple[int, ...]) -> Any:
+    """The same numbers in row-major order under another shape."""
+    return x if x.shape == shape else algebra.move(x, shaped(shape), shaped(x.shape))
 
 
 def expand(algebra: Any, x: Any, **settings: Any) -> list[Any]:
@@ -96,8 +110,8 @@ STRUCTURE: dict[str, Callable[..., list[Any]]] = {
     "cumsum": cumsum,
     "expand": expand,
     "linalg.vector_norm": norm,
-    "matmul": matmul,
-    "mm": matmul,
+    **dict.fromkeys(("dot", "matmul", "mm", "mv"), matmul),
+    "outer": outer,
     "mean": mean,
     "sum": total,
     **{name: mover(name) for name in MOVERS},

@@ -21,10 +21,8 @@ from oracles.budget.losses import mse_loss, with_logits
 from oracles.budget.norms import norm
 from oracles.budget.rounded import NOT_FINITE, Rounded, Rounding
 from oracles.budget.sums import later
+from oracles.budget.systems import SYSTEMS
 from oracles.exact.linear import einsum as contracted
-from oracles.exact.linear import eliminated_system, matmul
-from oracles.exact.linear import inv as eliminated
-from oracles.exact.linear import solve as solved
 from oracles.exact.lines import cumprod as running_products
 from oracles.exact.lines import product
 from oracles.exact.objects import Dim, Objects, dims, lines, objects, reduced
@@ -196,31 +194,6 @@ def gelu(arena: Rounding, x: Objects, *, approximate: str = "none") -> list[Obje
     return [objects(map(one, x.flat), x.shape)]
 
 
-def solve(arena: Rounding, A: Objects, B: Objects, *, left: bool = True) -> list[Objects]:
-    """Elimination; back: through the same factors, or, in a variant, by a new elimination of the transpose.
-
-    PyTorch reuses the factors for a first gradient and solves anew where the gradient is itself recorded; HIPS
-    autograd always solves anew. The pivots, and so the roundings, are others then.
-    """
-    return solved(arena, A, B, left=left, one=_solved_anew if arena.variant else None)
-
-
-def _solved_anew(arena: Rounding, A: Objects, B: Objects) -> Objects:
-    with arena.silent():
-        values = eliminated_system(arena, A, B)
-
-    def pull(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> list[Rounded | None]:
-        zero = arena.constant(0)
-        G = objects((zero if g is None else g for g in gs), B.shape)
-        X = objects(ys, B.shape)
-        by_b = eliminated_system(arena, objects(xs[: A.size], A.shape).T, G)
-        by_a = [-arena.dot(list(row), list(x)) for row in by_b for x in X]
-        return [*by_a, *by_b.flat]
-
-    made = arena.attach(list(values.flat), (*A.flat, *B.flat), pull)
-    return objects(made, B.shape)
-
-
 def _along(x: Objects, dim: int, combine: Callable[[Run], list[Rounded]]) -> Objects:
     """Each line along `dim` replaced by what `combine` makes of it."""
     if x.ndim == 0:
@@ -304,26 +277,6 @@ def _pull_others(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -
     return [g * (b * a) for b, a in zip(before, after, strict=True)]
 
 
-def inv(arena: Rounding, A: Objects) -> list[Objects]:
-    """The inverse by elimination; back: -Y^T G Y^T, from the rounded Y."""
-    out = np.empty(A.shape, dtype=object)
-    for place in np.ndindex(A.shape[:-2]):
-        with arena.silent():
-            (values,) = eliminated(arena, A[place])
-        parents = tuple(A[place].flat)
-        out[place] = objects(arena.attach(list(values.flat), parents, _pull_inv), values.shape)
-    return [out]
-
-
-def _pull_inv(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> list[Rounded | None]:
-    arena, n = ys[0].arena, math.isqrt(len(ys))
-    G = objects((arena.constant(0) if g is None else g for g in gs), (n, n))
-    turned = objects(ys, (n, n)).T
-    (left,) = matmul(arena, turned, G)
-    (whole,) = matmul(arena, left, turned)
-    return [-g for g in whole.flat]
-
-
 def einsum(arena: Rounding, *operands: Objects, equation: str) -> list[Objects]:
     """Sums of products; a letter of one operand alone may be summed before anything is multiplied.
 
@@ -347,13 +300,12 @@ def _lost(x: Rounded) -> Rounded:
 
 
 BLOCKS: dict[str, Callable[..., list[Any]]] = {
+    **SYSTEMS,
     "cumprod": cumprod,
     "einsum": einsum,
     "linalg.det": det,
-    "linalg.inv": inv,
     "linalg.vector_norm": norm,
     "log_softmax": log_softmax,
-    "linalg.solve": solve,
     "logsumexp": logsumexp,
     "nn.functional.binary_cross_entropy_with_logits": with_logits,
     "nn.functional.gelu": gelu,

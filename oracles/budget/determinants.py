@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from flint import arb
 
 from oracles.budget.rounded import NOT_FINITE, Rounded, Rounding
-from oracles.exact.linear import EXPANDED, pivots
-from oracles.exact.linear import solve as solved
+from oracles.budget.systems import Factors, factors, system
+from oracles.exact.linear import EXPANDED
 from oracles.exact.lines import product
 from oracles.exact.objects import Objects, objects
 
@@ -31,7 +30,8 @@ SOLUTIONS = 8
 """A second derivative by solutions has two terms of two products of two of them."""
 
 Cotangents = Sequence[Rounded | None]
-Run = Any
+Both = tuple[Factors, Factors]
+"""The factors of a matrix and of its transpose, one of which a library has."""
 Rows = Sequence[Sequence[arb]]
 
 
@@ -53,21 +53,29 @@ def det(arena: Rounding, A: Objects) -> list[Objects]:
         return [out]
     for place, regular in zip(places, found, strict=True):
         with arena.silent():
-            value = _product_or_power(arena, *(regular or pivots(arena, A[place])))
+            value = _value(arena, regular or _both(arena, A[place]))
         out[place] = arena.attach([value], tuple(A[place].flat), _pull_det)[0]
     return [out]
 
 
-def _regular(arena: Rounding, A: Objects) -> tuple[list[Rounded], bool] | None:
-    """The pivots and whether their product is turned; None where one of them, or of the way back's, may be 0."""
-    found, odd = pivots(arena, A)
+def _both(arena: Rounding, A: Objects) -> Both:
+    return factors(arena, A), factors(arena, A.T)
+
+
+def _regular(arena: Rounding, A: Objects) -> Both | None:
+    """The factors; None where a pivot, also if nothing is exact because it fits, may be 0."""
     with arena.reassociated():
-        back, _ = pivots(arena, A.T)
-    sure = all(p.ball.rad() < UNSURE * abs(p.ball) for p in (*found, *back))
-    return (found, odd) if sure else None
+        sure = all(p.ball.rad() < UNSURE * abs(p.ball) for f in _both(arena, A) for p in f.pivots)
+    return _both(arena, A) if sure else None
 
 
-def _product_or_power(arena: Rounding, found: Run, odd: bool) -> Rounded:
+def _value(arena: Rounding, both: Both) -> Rounded:
+    """The determinant by either's pivots."""
+    one, other = (_product_or_power(arena, f.pivots, f.odd) for f in both)
+    return Rounded(arena, one.ball.union(other.ball), one.needs)
+
+
+def _product_or_power(arena: Rounding, found: Sequence[Rounded], odd: bool) -> Rounded:
     """The product of the pivots, or e to the sum of their logarithms, which is how NumPy has it.
 
     Without the second, NumPy's determinants are accused: their error grows with the logarithms.
@@ -89,8 +97,7 @@ def _pull_det(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> l
         return [None] * len(xs)
     scale = g * y
     sides = objects((scale if i == j else arena.constant(0) for i in range(n) for j in range(n)), (n, n))
-    (found,) = solved(arena, objects(xs, (n, n)).T, sides)
-    return list(found.flat)
+    return list(system(arena, objects(xs, (n, n)).T, sides).flat)
 
 
 def roundings(n: int) -> int:
@@ -134,7 +141,7 @@ class _Near:
     `rows` is a ball around the matrix as wide as the backward error; each cofactor over it is off by the noise of all.
     """
 
-    def __init__(self, arena: Rounding, A: Objects, regular: tuple[list[Rounded], bool] | None) -> None:
+    def __init__(self, arena: Rounding, A: Objects, regular: Both | None) -> None:
         self.arena, self.matrix, self.n = arena, A, len(A)
         self.gamma, self.norm = _noise(arena, self.n), _norm([x.ball for x in A.flat])
         wide = arb(0) if self.norm.is_zero() else arb(0, (self.norm * self.gamma + arena.tiny).abs_upper())
@@ -143,7 +150,7 @@ class _Near:
             if regular is None:
                 self.value = arena.make(minor(self.rows) * arb(1, self.gamma), 0, (), _nothing)
             else:
-                self.value = _product_or_power(arena, *regular)
+                self.value = _value(arena, regular)
             cofactors = [
                 minor(self.rows, (i,), (j,)) * (-1) ** (i + j) for i, j in np.ndindex(self.n, self.n)
             ]

@@ -46,7 +46,7 @@ and div; HIPS autograd divides by cos(x)**2, cosh(x)**2, b**2 and Abs(x), and ta
 """
 
 
-VARIED_BLOCKS = {"cumprod": 2, "linalg.solve": 2, "prod": 2}
+VARIED_BLOCKS = {"cumprod": 2, "prod": 2}
 """Ops in `oracles.budget.blocks` that pull back in more than one way."""
 
 

@@ -50,8 +50,15 @@ def plan(
     dtypes: tuple[str, ...] = ("float64",),
     **more: Any,
 ) -> Plan:
-    """A plan from seed 1 unless told otherwise."""
-    given = {"seconds": None, "seed": 1, "jobs": 1, "command": "refgrad check ...", **more}
+    """A plan from seed 1, of gradients alone, unless told otherwise; a list is rewritten from a whole run."""
+    given = {
+        "seconds": None,
+        "seed": 1,
+        "jobs": 1,
+        "command": "refgrad check ...",
+        "only": "" if more.get("fix") else "gradients",
+        **more,
+    }
     return plan_check(subject, file, ops, dtypes, examples, **given)
 
 

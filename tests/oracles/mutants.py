@@ -389,7 +389,14 @@ MUTANTS = {
             formula("mean_all", "x", lambda g, x_shape: shaping.expand(g, shape=x_shape)),
             "x",
         ),
-        one("std-correction", "std", "wrong count", formula("std", "x", std_of_all), "x"),
+        one(
+            "std-correction",
+            "std",
+            "wrong count",
+            formula("std", "x", std_of_all),
+            "x",
+            also=frozenset({("x", "nan")}),  # of constants, by whose y = 0 it divides
+        ),
         one(
             "logsumexp-saved",
             "logsumexp",

@@ -28,7 +28,7 @@ COMMANDED = ("exp-millionth", "mul-lost", "getitem-repeats", "softmax-term", "ex
 @pytest.fixture(autouse=True)
 def _without_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
     """No second opinion: it costs seconds and can accuse nobody."""
-    monkeypatch.setattr("oracles.campaign.has_pytorch", lambda: False)
+    monkeypatch.setattr("oracles.crew.has_pytorch", lambda: False)
 
 
 def judged(mutant: Mutant, folder: Path) -> Ran:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from oracles import campaign as campaigns
+from oracles import crew
 from oracles.campaign import replay_worst
 from oracles.records import Accuracy
 
@@ -17,7 +17,7 @@ from .campaigns import plan, ran
 def found() -> list[Accuracy]:
     """The worst errors of a campaign on two ops."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(campaigns, "has_pytorch", lambda: False)
+        patch.setattr(crew, "has_pytorch", lambda: False)
         return ran(plan("refgrad", None, ("exp", "mul", "softmax"), 20)).accuracy
 
 

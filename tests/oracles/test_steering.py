@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oracles import campaign as campaigns
+from oracles import crew
 from oracles.campaign import units
 from oracles.crew import bench_of
 from oracles.generation.drawing import STEERED
@@ -49,7 +49,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     file = tmp_path_factory.mktemp("mild") / "subject.py"
     file.write_text(ONE_OFF)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(campaigns, "has_pytorch", lambda: False)
+        patch.setattr(crew, "has_pytorch", lambda: False)
         with bench_of(plan("mild", file, ("exp",), 10)) as both:
             yield both
 

@@ -143,7 +143,7 @@ def test_a_fault_of_the_walk_in_a_composed_program_is_small(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Over ops that show it when they are composed, a broken walk shrinks to at most two steps and two elements."""
-    monkeypatch.setattr("oracles.campaign.has_pytorch", lambda: False)
+    monkeypatch.setattr("oracles.crew.has_pytorch", lambda: False)
     file = tmp_path / "subject.py"
     file.write_text(subject_text(name))
     found = ran(plan("mutant", file, ("exp", "add", "sin"), 60)).findings

@@ -112,10 +112,12 @@ def _off() -> arb:
 
 
 class _Scaled:
-    """A slope that is a little off, asked row by row."""
+    """A slope that is a little off, asked row by row; one that decides, so that no array is asked for it."""
 
     def __init__(self, partial: lowering.Lowered) -> None:
         self.partial = partial
+        self.columnwise = False
+        self.used = {*partial.used, "choose"}
 
     def over(self, columns: Any) -> list[Any]:
         return [p * _off() for p in self.partial.over(columns)]

@@ -15,7 +15,6 @@ import mpmath
 import sympy
 from sympy.codegen.cfunctions import log1p
 
-import refgrad
 from oracles.answers import labels
 from oracles.exact.derivation import exactly
 from oracles.exact.evaluate import evaluate
@@ -89,10 +88,11 @@ class Scalar:
 
 
 @cache
-def expression_of(op: str, names: tuple[str, ...], fixed: tuple[tuple[str, float], ...]) -> tuple[Any, Any]:
-    """The op's meaning over real symbols with its fixed numbers put in, and the same as a function of numbers."""
+def expression_of(
+    meaning: str, names: tuple[str, ...], fixed: tuple[tuple[str, float], ...]
+) -> tuple[Any, Any]:
+    """A meaning over real symbols with its fixed numbers put in, and the same as a function of numbers."""
     symbols = {n: sympy.Symbol(n, real=True) for n in (*names, *(k for k, _ in fixed))}
-    meaning = refgrad.catalogue()[op].facts.meaning
     expression = sympy.sympify(meaning, locals=READ | symbols).subs(
         {symbols[k]: exactly(v) for k, v in fixed}
     )
@@ -107,6 +107,7 @@ class Whole:
 
     def __init__(self) -> None:
         self.symbols: list[sympy.Symbol] = []
+        self.held: list[sympy.Symbol] = []
 
     def enter(self, step: int) -> None:
         """A step makes no difference to its expressions."""
@@ -116,13 +117,18 @@ class Whole:
         self.symbols.append(sympy.Symbol(f"v{len(self.symbols)}", real=True))
         return Scalar(self.symbols[-1], mpmath.mpf(value))
 
+    def fixed(self, value: float) -> Scalar:
+        """A fresh symbol that stands for an input element which nothing is differentiated by."""
+        self.held.append(sympy.Symbol(f"k{len(self.held)}", real=True))
+        return Scalar(self.held[-1], mpmath.mpf(value))
+
     def constant(self, value: Any) -> Scalar:
         """A number as the rational that it is."""
         return Scalar(exactly(float(value)), mpmath.mpf(float(value)))
 
     def call(self, op: str, f: Any, *xs: Scalar) -> Scalar:
-        """The op's meaning with the operands put in."""
-        (expression, free), number = expression_of(op, f.names, f.fixed)
+        """A meaning with the operands put in."""
+        (expression, free), number = expression_of(f.meaning, f.names, f.fixed)
         put_in = dict(zip(free, (x.expression for x in xs), strict=True))
         return Scalar(expression.subs(put_in, simultaneous=True), number(*(x.value for x in xs)))
 
@@ -199,6 +205,8 @@ def derivatives(case: Case, most: int = 400) -> Derivatives:
                 leaf = objects((algebra.leaf(float(v)) for v in numbers.flat), numbers.shape)
                 leaves.append(leaf)
                 values.append(leaf)
+            elif spec.floating:
+                values.append(objects((algebra.fixed(float(v)) for v in numbers.flat), numbers.shape))
             else:
                 values.append(numbers)
         known = evaluate(case.program, algebra, values)
@@ -221,7 +229,7 @@ def derivatives(case: Case, most: int = 400) -> Derivatives:
         )
         by_cotangent = [sympy.diff(weighted, c) for c in cs]
         _share(found, labels(case, "second_cotangents"), [o.size for o in outputs], by_cotangent)
-    symbols = [*xs, *cs, *ws]
+    symbols = [*xs, *algebra.held, *cs, *ws]
     names = [(name, len(rows)) for name, rows in found.items()]
     together = sympy.lambdify(symbols, [e for rows in found.values() for e in rows], NUMBERS, cse=True)
     return Derivatives({"": [together, names]})
@@ -244,9 +252,12 @@ def _share(
 def numbers_at(derived: Derivatives, case: Case) -> dict[str, list[mpmath.mpf]]:
     """The true answer at the case's point, by mpmath."""
     function, names = derived.functions[""]
-    arrays = [a for a, i in zip(case.inputs, case.program.inputs, strict=True) if i.requires_grad]
+    inputs = list(zip(case.inputs, case.program.inputs, strict=True))
+    arrays = [a for a, i in inputs if i.requires_grad]
+    held = [a for a, i in inputs if i.floating and not i.requires_grad]
     seconds = case.seconds or tuple(arrays)
-    given = [mpmath.mpf(float(v)) for a in (*arrays, *case.cotangents, *seconds) for v in a.numpy().flat]
+    parts = (*arrays, *held, *case.cotangents, *seconds)
+    given = [mpmath.mpf(float(v)) for a in parts for v in a.numpy().flat]
     with mpmath.workprec(BITS):
         flat = iter(function(*given))
         return {name: [mpmath.mpf(next(flat)) for _ in range(size)] for name, size in names}

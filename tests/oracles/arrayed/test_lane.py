@@ -20,7 +20,20 @@ from ..building import drawn  # noqa: TID252
 OPS = (
     *("add", "sub", "mul", "div", "hypot", "pow", "sqrt", "rsqrt", "abs", "relu", "neg", "square"),
     *("exp", "exp2", "log", "log2", "sin", "tan", "tanh", "cosh", "sigmoid", "erf", "nn.functional.silu"),
-    *("sum", "mean", "cumsum", "matmul", "mm", "softmax", "log_softmax", "logsumexp", "linalg.vector_norm"),
+    *(
+        "sum",
+        "mean",
+        "cumsum",
+        "matmul",
+        "mm",
+        "mv",
+        "dot",
+        "outer",
+        "softmax",
+        "log_softmax",
+        "logsumexp",
+        "linalg.vector_norm",
+    ),
     *("expand", "permute", "flip", "roll", "reshape"),
 )
 FACES = ("plain", "bulk")
@@ -64,6 +77,23 @@ def beside(case: Case, answers: lane.Answers) -> tuple[int, float, float]:
             ratios = np.divide(told.budget, budgets, out=np.ones(budgets.shape), where=~small)
             least, most = min(least, ratios.min(initial=1.0)), max(most, ratios.max(initial=1.0))
     return missed, least, most
+
+
+@pytest.mark.parametrize("op", ["outer", "mul"])
+def test_what_meets_an_empty_array_is_left_to_the_scalars(op: str) -> None:
+    """The gradient of what is broadcast over no elements is a sum of nothing, which no array decides."""
+    shapes = ((0,), (3,)) if op == "outer" else ((0, 1), (1, 3))
+    program = Program(
+        tuple(Input(n, s, "float64") for n, s in zip("ab", shapes, strict=True)),
+        (Step(op, (Ref(0), Ref(1))),),
+        (2,),
+    )
+    arrays = tuple(Array.of(np.ones(s)) for s in shapes)
+    cases = [Case(program, arrays, (Array.of(np.ones((0, 3))),), "float64") for _ in range(2)]
+    for case, truths in zip(cases, Truths.together(cases), strict=True):
+        found = truths.at(case)
+        assert isinstance(found, Enclosed)
+        assert [float(t) for t in found.arrays["gradient of b"].truth] == [0.0, 0.0, 0.0]
 
 
 @pytest.mark.parametrize("op", OPS)

@@ -114,7 +114,9 @@ STRAIGHT: dict[str, Callable[..., Any]] = {
     "add": lambda g, a, b, alpha=1: [g, g * g.dtype.type(alpha)],
     "sub": lambda g, a, b, alpha=1: [g, -g * g.dtype.type(alpha)],
     "mul": lambda g, a, b: [g * b, g * a],
-    "div": lambda g, a, b: [g / b, -g * a / b / b],
+    "div": lambda g, a, b, rounding_mode=None: (
+        [g / b, -g * a / b / b] if rounding_mode is None else [0 * g, 0 * g]
+    ),
     "matmul": matmul_back,
     "sum": lambda g, x, dim=None, keepdim=False: spread(g, x, dim),
     "mean": mean_back,

@@ -63,7 +63,7 @@ def saved_is_freed(torch: Any, claim: Claim) -> None:
 
 @clause("NO-6", "behaviour")
 def output_number(torch: Any, claim: Claim) -> None:
-    """The outputs of one op share one node, output_nr says which each of them is, and one may be used without the rest."""
+    """The outputs of one op share one node; output_nr says which each of them is, and one alone will do."""
     x = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
     a, b, c = x.split(1)
     claim.same(a.grad_fn, b.grad_fn)

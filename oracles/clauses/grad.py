@@ -96,7 +96,7 @@ def of_a_result(torch: Any, claim: Claim) -> None:
 
 @clause("GR-10", PAGE)
 def of_gradients(torch: Any, claim: Claim) -> None:
-    """With create_graph=True one call after another gives derivatives of higher orders."""
+    """With create_graph=True one call after another gives higher orders, through broadcasting and writes too."""
     x = torch.tensor([2.0], requires_grad=True)
     (first,) = torch.autograd.grad((x * x * x).sum(), x, create_graph=True)
     (second,) = torch.autograd.grad(first.sum(), x, create_graph=True)
@@ -106,6 +106,14 @@ def of_gradients(torch: Any, claim: Claim) -> None:
     (first,) = torch.autograd.grad(z.exp().sum(), z, create_graph=True)
     (second,) = torch.autograd.grad(first.sum(), z)
     claim.equal([first, second], [[1.0], [1.0]])
+    wide = torch.tensor([1.0, 10.0, 100.0])
+    claim.equal(torch.autograd.grad((x * x * wide).sum(), x, create_graph=True), [[444.0]])
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    y = w * w
+    y[:1].mul_(w[1:])
+    (first,) = torch.autograd.grad(y.sum(), w, create_graph=True)
+    (second,) = torch.autograd.grad(first[:1].sum(), w)
+    claim.equal([first, second], [[4.0, 5.0], [4.0, 2.0]])
     claim.true(not third.requires_grad, "without create_graph the last requires no grad")
 
 

@@ -63,13 +63,13 @@ class _Asserts(ast.NodeTransformer):
         said = [ast.unparse(a) for a in arguments]
         if name == "equal":
             return _statements(
-                f"assert _same(plain(seen := {said[0]}), plain({said[1]})), "
-                f"{f'expected {said[1]}, got '!r} + str(plain(seen))"
+                f"assert _same(plain(_got := {said[0]}), plain({said[1]})), "
+                f"{f'expected {said[1]}, got '!r} + str(plain(_got))"
             )
         if name == "true":
             return _statements(f"assert ({said[0]}) is True, 'expected: ' + {said[1]}")
         if name == "none":
-            return _statements(f"assert (seen := {said[0]}) is None, f'expected None, got {{seen}}'")
+            return _statements(f"assert (_got := {said[0]}) is None, f'expected None, got {{_got}}'")
         word = {"same": "is", "different": "is not"}[name]
         return _statements(
             f"assert ({said[0]}) {word} ({said[1]}), {f'not so: {said[0]} {word} {said[1]}'!r}"

@@ -125,7 +125,7 @@ ACCUMULATION: tuple[Wrongdoer, ...] = (
             return view(g[tuple(places)], shape=shape)
             """,
         ),
-        breaks="AC-12 CF-22",
+        breaks="GR-10 AC-12 CF-22",
     ),
     wrongdoer(
         "gradients-require-grad",

@@ -270,18 +270,18 @@ BACKWARD: tuple[Wrongdoer, ...] = (
         "results-saved-as-constants",
         "a result that its own node has saved is a constant when gradients are differentiated",
         edited(opnode.OpNode._tensor, "return self._output(slot, value)", "return Tensor(value)"),
-        breaks="",
+        breaks="GR-10",
     ),
     wrongdoer(
         "plain-passes-warn",
         "backward warns of a cycle without create_graph too",
         edited(backward.backward, "if create_graph and roots:", "if roots:"),
-        breaks="",
+        breaks="BW-12",
     ),
     wrongdoer(
         "broadcast-kept-in-the-graph",
         "under create_graph gradients are not summed over what was broadcast",
         edited(walk._fit_tensor, "if ct._array.shape != shape:", "if False:"),
-        breaks="",
+        breaks="GR-10",
     ),
 )

@@ -118,7 +118,7 @@ FORWARD: tuple[Wrongdoer, ...] = (
         "tangents-not-begun",
         "a tensor without a tangent gets none when a dual is written into it",
         edited(forward_ad.Level.written, "if tangent is None and own is None:", "if own is None:"),
-        breaks="",
+        breaks="FW-7",
     ),
 )
 

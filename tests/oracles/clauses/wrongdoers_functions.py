@@ -302,12 +302,12 @@ FUNCTIONS: tuple[Wrongdoer, ...] = (
         edited(
             customnode.FunctionNode.answers, "if position not in self.places and g is not None:", "if False:"
         ),
-        breaks="",
+        breaks="CF-2",
     ),
     wrongdoer(
         "saved-results-unchecked",
         "saved_tensors does not ask whether a result that was saved was written to",
         edited(customnode.Kept.unpacked, "check_tensor(made, self.since)", "pass"),
-        breaks="",
+        breaks="CF-6",
     ),
 )

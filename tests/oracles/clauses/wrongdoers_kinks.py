@@ -132,7 +132,7 @@ KINKS = (
         edited(
             shaping.slice_backward.evaluate, "np.zeros(shape, x.dtype)", "np.full(shape, np.nan, x.dtype)"
         ),
-        breaks="ND-12 FN-1",
+        breaks="ND-12 GR-10 FN-1",
     ),
     wrongdoer(
         "amax-to-the-first",

@@ -102,7 +102,7 @@ OBJECTS: tuple[Wrongdoer, ...] = (
         "all-outputs-needed",
         "an op of several outputs cannot be gone back through from one alone",
         edited(opnode.OpNode.answers, "if len(gs) > 1:", "if False:"),
-        breaks="",
+        breaks="NO-6",
     ),
 )
 
@@ -199,12 +199,12 @@ SAVED: tuple[Wrongdoer, ...] = (
         "packed-results-as-constants",
         "a result that was packed is a constant when gradients are differentiated",
         edited(saved.Packed.tensor, "if self.output is not None", "if False"),
-        breaks="",
+        breaks="SH-5",
     ),
     wrongdoer(
         "registered-again-confused",
         "a second registration of hooks on a saved tensor raises for another reason",
         edited(saved.SavedTensor.register_hooks, "if isinstance(seen, Packed):", "if False:"),
-        breaks="",
+        breaks="SH-8",
     ),
 )

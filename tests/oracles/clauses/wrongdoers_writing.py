@@ -26,7 +26,7 @@ WRITING: tuple[Wrongdoer, ...] = (
         "outputs-not-checked",
         "backward uses saved results whether they were written to or not",
         edited(versions.check_saved, "if version.changed_since(since):", "if False:"),
-        breaks="RG-11 IP-5",
+        breaks="RG-11 IP-2 IP-5",
     ),
     wrongdoer(
         "add-saves-its-operands",
@@ -50,13 +50,13 @@ WRITING: tuple[Wrongdoer, ...] = (
         "writes-not-recorded",
         "what is written in place is differentiated as if it had not been written",
         edited(inplace.commit, "rebase(target, node, made._nr)", "pass"),
-        breaks="GR-13 IP-4 IP-7 IP-8 IP-9 IP-11 IP-18 HK-12 HK-17",
+        breaks="GR-10 GR-13 IP-2 IP-4 IP-7 IP-8 IP-9 IP-11 IP-18 HK-12 HK-17",
     ),
     wrongdoer(
         "base-not-rebased",
         "after a write into a view, its base is differentiated as if nothing had been written",
         edited(inplace.rebase, "if view is None:", "if True:"),
-        breaks="IP-8 IP-18",
+        breaks="GR-10 IP-8 IP-18",
     ),
     wrongdoer(
         "views-not-renewed",
@@ -173,18 +173,18 @@ WRITING: tuple[Wrongdoer, ...] = (
         "result-in-place-unchecked",
         "what an op in place has saved of its result may be written to unnoticed",
         edited(inplace.take_over, "node.tie_slot(0, version, number)", "pass"),
-        breaks="",
+        breaks="IP-2",
     ),
     wrongdoer(
         "views-of-views-apart",
         "a view of a view has the first view for its base",
         edited(views.attach, "base = source if origin is None else origin.base", "base = source"),
-        breaks="",
+        breaks="IP-8",
     ),
     wrongdoer(
         "writes-differentiated-once",
         "a write into a view can be differentiated through once, and not twice",
         edited(slices.CopySlices._replaced_tensor, "return whole", "return whole.detach()"),
-        breaks="",
+        breaks="GR-10",
     ),
 )

@@ -313,7 +313,7 @@ class Fields:
                 y.arrived.append(g)
         for y, parents, pull in reversed(self.blocks.copy()):
             if pull is None:
-                parents[0].arrived.extend(self.spread(part, y.balls.shape) for part in y.arrived)
+                parents[0].arrived.extend(self._filling(part, y.balls.shape) for part in y.arrived)
                 y.arrived = []
                 continue
             bar = self._taken(y)
@@ -322,6 +322,10 @@ class Fields:
                     if part is not None and parent.needs:
                         parent.arrived.append(part)
         return [self._taken(x) for x in leaves]
+
+    def _filling(self, part: Field, shape: tuple[int, ...]) -> Field:
+        """What has arrived at an array of this shape, in all of its places: more of them, if it was spread again."""
+        return self.spread(part, np.broadcast_shapes(part.balls.shape, shape))
 
     def _taken(self, y: Field) -> Field | None:
         """The sum of all that has arrived, in any order, in each of y's places."""

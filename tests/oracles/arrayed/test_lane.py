@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 import numpy as np
 import pytest
@@ -94,6 +96,29 @@ def test_what_meets_an_empty_array_is_left_to_the_scalars(op: str) -> None:
         found = truths.at(case)
         assert isinstance(found, Enclosed)
         assert [float(t) for t in found.arrays["gradient of b"].truth] == [0.0, 0.0, 0.0]
+
+
+def test_what_is_spread_twice_is_summed_over_both() -> None:
+    """An array that is expanded, and broadcast again, has the gradient that the scalars say."""
+    inputs = (Input("a", (3,), "float64"), Input("b", (4, 2, 3), "float64"))
+    steps = (Step("expand", (Ref(0),), {"size": (2, 3)}), Step("mul", (Ref(2), Ref(1))))
+    program, rng = Program(inputs, steps, (3,)), np.random.default_rng(1)
+    for order in (1, 2):
+        numbers = [Array.of(rng.normal(size=s)) for s in ((3,), (4, 2, 3), (4, 2, 3), (3,), (4, 2, 3))]
+        one = Case(
+            program,
+            tuple(numbers[:2]),
+            (numbers[2],),
+            "float64",
+            order,
+            tuple(numbers[3:][: 2 * (order - 1)]),
+        )
+        (answers,) = lane.told([one])
+        assert answers is not None
+        missed, least, most = beside(one, answers)
+        assert missed == 0
+        assert least > TIGHT
+        assert most < WIDE
 
 
 @pytest.mark.parametrize("op", OPS)
@@ -195,3 +220,16 @@ def test_an_answer_is_weighed_as_by_scalars(factor: float) -> None:
         assert one.uninformative == other.uninformative
         np.testing.assert_allclose(one.ratios, other.ratios, rtol=1e-6, atol=1e-9)
         np.testing.assert_allclose(one.ulps, other.ulps, rtol=1e-6, atol=1e-9)
+
+
+def test_an_error_may_be_without_end_in_ulps() -> None:
+    """What cancels to 0 may be off by its terms' rounding, which no last place of 0 measures; that is no warning."""
+    steps = (Step("mul", (Ref(0), Ref(1))), Step("sum", (Ref(2),)))
+    program = Program(tuple(Input(n, (8,), "float64") for n in "ab"), steps, (3,))
+    a, b = np.tile([1e300, 1.0], 4), np.tile([1.0, -1e300], 4)
+    one = Case(program, (Array.of(a), Array.of(b)), (Array.of(np.array(1.0)),), "float64")
+    (answers,) = lane.told([one])
+    assert answers is not None
+    found = compare(Enclosure.of_arrays("output 0", answers[1]["output 0"]), np.array(1e284), "float64")
+    assert found.fault == ""
+    assert found.ulps == [math.inf]

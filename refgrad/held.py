@@ -70,7 +70,10 @@ def retain_grad(self: Tensor) -> None:
     """Keep the gradient of this tensor, which is no leaf, in `.grad` too."""
     if not self.requires_grad:
         raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-    node = self.grad_fn
+    try:
+        node = self.grad_fn
+    except RuntimeError:  # a view that a write has made invalid; PyTorch does not ask for its node here
+        node = self._node
     if node is None:
         return
     self.state().retains = True

@@ -225,13 +225,13 @@ def test_a_right_document_is_accepted(tmp_path):
 def test_the_records_of_the_documents_are_records():
     """Every JSON line of docs/run-files.md reads as a record, and every kind but the long one is shown."""
     msgspec = pytest.importorskip("msgspec")
-    from oracles.records import Accuracy, Failure, Finding, Footer, Header, Judged, Known, Record
+    from oracles.records import Accuracy, Convention, Failure, Finding, Footer, Header, Judged, Known, Record
 
     document = (ROOT / "docs/run-files.md").read_text()
     lines = [
         line for block in blocks(document) if block.language == "json" for line in block.text.splitlines()
     ]
     kinds = {type(msgspec.json.decode(line, type=Record)) for line in lines}
-    assert kinds == {Header, Judged, Known, Failure, Footer}
+    assert kinds == {Header, Judged, Known, Convention, Failure, Footer}
     for long in (Finding, Accuracy):
         assert f"**{long.__struct_config__.tag}**" in document

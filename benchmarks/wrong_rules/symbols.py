@@ -55,6 +55,8 @@ class Term:
         if op.name == "where":
             boolean = xs[1] in (sympy.true, sympy.false) or xs[1] in CONDITIONS
             return Term(sympy.ITE(*xs) if boolean else sympy.Piecewise((xs[1], xs[0]), (xs[2], True)))
+        if op.name == "threshold_backward":
+            return Term(sympy.Piecewise((0, xs[1] <= 0), (xs[0], True)))
         if op.name in POLES:
             Term.divisors.add(xs[0])
         if op.name in ("pow", "pow_scalar"):

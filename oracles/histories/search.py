@@ -51,7 +51,9 @@ class RemotePartner:
         return Observed(raised=reply.type)
 
     def close(self) -> None:
-        """The next history begins anew there too."""
+        """Begin anew there too, so that no mode stays entered in the worker."""
+        if not self.fresh:
+            self.remote.play(Action("leave"), fresh=True)
 
 
 def kind_of(action: Action, found: list[str]) -> str:

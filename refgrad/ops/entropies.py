@@ -94,7 +94,7 @@ def _(input: Any) -> Any:
     return apply(entr, (input,))
 
 
-@public("logit", logit)
+@public("logit", logit, judged=False)
 def _(input: Any, eps: float | None = None) -> Any:
     """log(input/(1 - input)), of the input within [eps, 1 - eps] where an eps is given."""
     check_tensor("logit", input)

@@ -119,10 +119,10 @@ ACCUMULATION: tuple[Wrongdoer, ...] = (
         "a gradient is taken from the first place of what was broadcast, and not summed over all",
         edited(
             walk.sum_to,
-            "return view(sum_dim(g, dim=(*range(new), *widened), keepdim=True), shape=shape)",
+            "summed = sum_dim(g, dim=(*range(new), *widened), keepdim=True)",
             """
             places = [slice(0, 1) if i < new or i in widened else slice(None) for i in range(len(g.shape))]
-            return view(g[tuple(places)], shape=shape)
+            summed = view(g[tuple(places)], shape=shape)
             """,
         ),
         breaks="GR-10 AC-12 CF-22",

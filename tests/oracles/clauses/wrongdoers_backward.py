@@ -29,7 +29,7 @@ BACKWARD: tuple[Wrongdoer, ...] = (
         "vectors-of-any-shape",
         "a vector need not have its root's shape",
         edited(backward._check_shape, "if shape == wanted:", "if not batched:"),
-        breaks="BW-3 GR-14",
+        breaks="BW-3 GR-11 GR-14",
     ),
     wrongdoer(
         "grad-overwritten",

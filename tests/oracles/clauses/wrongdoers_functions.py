@@ -112,7 +112,7 @@ FUNCTIONS: tuple[Wrongdoer, ...] = (
     wrongdoer(
         "integers-recorded",
         "an output of integers requires grad",
-        edited(function._wrapped, "or not is_floating(y._array.dtype)", ""),
+        edited(function._wrapped, "or not is_continuous(y._array.dtype)", ""),
         breaks="CF-11",
     ),
     wrongdoer(

@@ -280,6 +280,6 @@ HOOKS: tuple[Wrongdoer, ...] = (
             "if before is None or node.number < before.number:",
             "if before is None or node.number > before.number:",
         ),
-        breaks="BW-11 GR-10 GR-14 HK-19 SH-5 FW-1 TH-1",
+        breaks="BW-11 GR-10 GR-11 GR-14 HK-19 SH-5 FW-1 CX-1 CX-4 TH-1",
     ),
 )

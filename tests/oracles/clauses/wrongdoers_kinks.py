@@ -118,7 +118,7 @@ KINKS = (
         "where-shares-ties",
         "where gives each branch half where both have the same value",
         formula("where", lambda g, condition, x, other: where(condition, g / (1.0 + (x == other)), 0.0), "x"),
-        breaks="ND-38",
+        breaks="ND-38 ND-39",
     ),
     wrongdoer(
         "division-guarded",
@@ -169,7 +169,7 @@ KINKS = (
         "norm-divides-by-zero",
         "the 2-norm divides by itself, at the zero vector too",
         edited(spreads.norm_backward, "where(top == 0, 0.0, whole * (x / top))", "whole * (x / top)"),
-        breaks="ND-15 ND-29",
+        breaks="ND-15 ND-29 ND-33",
     ),
     wrongdoer(
         "norm-to-each",

@@ -103,7 +103,7 @@ LEAVES: tuple[Wrongdoer, ...] = (
     wrongdoer(
         "integers-require-grad",
         "requires_grad_() takes integers too",
-        edited(Tensor.requires_grad.fset, "not self.is_floating_point()", "False"),
+        edited(Tensor.requires_grad.fset, "not is_continuous(self._array.dtype)", "False"),
         breaks="RG-8",
     ),
     wrongdoer(
@@ -209,7 +209,11 @@ LEAVES: tuple[Wrongdoer, ...] = (
     wrongdoer(
         "bools-require-grad",
         "requires_grad_() refuses integers, and takes bools",
-        edited(Tensor.requires_grad.fset, "not self.is_floating_point()", "self._array.dtype.kind in 'iu'"),
+        edited(
+            Tensor.requires_grad.fset,
+            "not is_continuous(self._array.dtype)",
+            "self._array.dtype.kind in 'iu'",
+        ),
         breaks="RG-8",
     ),
 )

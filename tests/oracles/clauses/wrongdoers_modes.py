@@ -158,16 +158,6 @@ MODES: tuple[Wrongdoer, ...] = (
         breaks="AC-10 GM-18",
     ),
     wrongdoer(
-        "inference-lasts",
-        "an op on an inference tensor gives an inference tensor, outside of the mode too",
-        edited(
-            record._apply,
-            "elif mode.inference and not op.view:",
-            "if any(type(x) is Tensor and x.is_inference() for x in inputs) or mode.inference and not op.view:",
-        ),
-        breaks="GM-20",
-    ),
-    wrongdoer(
         "inference-views-normal",
         "a view of an inference tensor is a normal tensor",
         edited(views.attach, "if source.is_inference():", "if source.is_inference() and mode.inference:"),

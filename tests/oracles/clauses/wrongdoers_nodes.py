@@ -102,7 +102,7 @@ OBJECTS: tuple[Wrongdoer, ...] = (
         "all-outputs-needed",
         "an op of several outputs cannot be gone back through from one alone",
         edited(opnode.OpNode.answers, "if len(gs) > 1:", "if False:"),
-        breaks="NO-6",
+        breaks="NO-6 ND-23",
     ),
 )
 

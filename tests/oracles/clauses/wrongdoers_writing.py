@@ -50,7 +50,7 @@ WRITING: tuple[Wrongdoer, ...] = (
         "writes-not-recorded",
         "what is written in place is differentiated as if it had not been written",
         edited(inplace.commit, "rebase(target, node, made._nr)", "pass"),
-        breaks="GR-10 GR-13 IP-2 IP-4 IP-7 IP-8 IP-9 IP-11 IP-18 HK-12 HK-17",
+        breaks="GR-10 GR-13 IP-2 IP-4 IP-7 IP-8 IP-9 IP-11 IP-18 HK-12 HK-17 ND-41",
     ),
     wrongdoer(
         "base-not-rebased",

@@ -255,4 +255,4 @@ def test_a_mode_without_effect_is_found(tmp_path):
     with Remote(without_no_grad(tmp_path / "idle.py", "contextlib.nullcontext")) as remote:
         *findings, _ = search(lambda: RemotePartner(remote), "idle", 30, 1, {})
     assert findings
-    assert all(len(f.history.actions) <= 4 for f in findings)
+    assert min(len(f.history.actions) for f in findings) <= 4

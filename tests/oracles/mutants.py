@@ -230,7 +230,7 @@ def saturated(g: Any, y: Any) -> Any:
     return g * where(y > LARGEST, LARGEST, y)
 
 
-LARGEST = 3.4028234663852886e38  # of float32: what is kept finite would be infinite, and nothing else changes
+LARGEST = 1.5e38  # near the largest float32: what would be infinite is kept finite, and hardly anything else changes
 where = arithmetic.where
 log = exponential.log
 exp = exponential.exp

@@ -230,7 +230,7 @@ def saturated(g: Any, y: Any) -> Any:
     return g * where(y > LARGEST, LARGEST, y)
 
 
-LARGEST = 1.5e38  # near the largest float32: what would be infinite is kept finite, and hardly anything else changes
+LARGEST = 1e37
 where = arithmetic.where
 log = exponential.log
 exp = exponential.exp
@@ -436,13 +436,12 @@ MUTANTS = {
             formula("exp", "x", lambda g, y: g * y * MILLIONTH),
             "x",
         ),
-        one(
+        Mutant(
             "exp-saturates",
             "exp",
-            "a finite number for what overflows",
+            "a finite number for what overflows, and for what nearly does",
             formula("exp", "x", saturated),
-            "x",
-            "finite where infinite",
+            frozenset({("x", "finite where infinite"), ("x", WRONG)}),
             tags=frozenset({"float32"}),
         ),
         one(

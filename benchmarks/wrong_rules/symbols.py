@@ -11,6 +11,7 @@ import sympy
 
 from oracles.exact.derivation import OWN
 from refgrad.op import Op
+from refgrad.ops.arithmetic import where
 
 POLES = {"log", "log2", "log10", "rsqrt", "reciprocal"}
 """Ops that have no value at 0."""
@@ -56,7 +57,7 @@ class Term:
             boolean = xs[1] in (sympy.true, sympy.false) or xs[1] in CONDITIONS
             return Term(sympy.ITE(*xs) if boolean else sympy.Piecewise((xs[1], xs[0]), (xs[2], True)))
         if op.name == "threshold_backward":
-            return Term(sympy.Piecewise((0, xs[1] <= 0), (xs[0], True)))
+            return where(Term(xs[1]) <= 0, 0.0, Term(xs[0]))
         if op.name in POLES:
             Term.divisors.add(xs[0])
         if op.name in ("pow", "pow_scalar"):

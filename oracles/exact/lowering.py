@@ -148,7 +148,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "Abs": abs,
     "Max": larger,
     "Min": smaller,
-    "atan2": lambda y, x: arb.atan2(arb(y), arb(x)),
+    "atan2": lambda y, x: _angle(arb(y), arb(x)),
     "floor": lambda x: arb(x).floor(),
     "ceiling": lambda x: arb(x).ceil(),
     "round": rounded_to_even,
@@ -364,3 +364,8 @@ def derive(meaning: str, names: tuple[str, ...], fixed: tuple[tuple[str, float],
         LoweringError: SymPy's derivative has a function that `FUNCTIONS` lacks.
     """
     return Derived(meaning, names, fixed)
+
+
+def _angle(y: arb, x: arb) -> arb:
+    """atan2 in a ball; on its cut and at the origin none: there the sign of a zero decides, which numbers have not."""
+    return arb("nan") if y == 0 and not x > 0 else arb.atan2(y, x)

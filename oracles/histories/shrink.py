@@ -48,6 +48,8 @@ def _smaller(history: History) -> Iterator[History]:
     """Histories with a step less, from the end, then with a simpler step."""
     for place in range(len(history.actions) - 2, -1, -1):
         yield without(history, place)
+        if history.actions[place].on and history.actions[place].makes == 1:
+            yield without(history, place, bypassed=True)
     for place, action in enumerate(history.actions):
         for simpler in _simpler(action):
             changed = [*history.actions]
@@ -68,8 +70,11 @@ def _simpler(action: Action) -> Iterator[Action]:
         yield structs.replace(action, on=action.on[:-1])
 
 
-def without(history: History, place: int) -> History:
-    """The history without one step, and without those on tensors that it made; the others' numbers follow."""
+def without(history: History, place: int, bypassed: bool = False) -> History:
+    """The history without one step, and without those on tensors that it made; the others' numbers follow.
+
+    bypassed: what was done with the tensor that the step made is done with the first that it took.
+    """
     gone: set[int] = set()
     renamed: dict[int, int] = {}
     kept: list[Action] = []
@@ -77,6 +82,9 @@ def without(history: History, place: int) -> History:
     for number, action in enumerate(history.actions):
         made = range(old, old + action.makes)
         old += action.makes
+        if bypassed and number == place:
+            renamed[made[0]] = renamed[action.on[0]]
+            continue
         if number == place or any(n in gone for n in action.on):
             gone.update(made)
             continue

@@ -816,7 +816,7 @@ UNJUDGED = {
     *("nn.functional.binary_cross_entropy", "nn.functional.linear"),
     *("nn.functional.elu", "nn.functional.hardtanh", "hardshrink", "threshold", "prelu"),
     *("fmod", "remainder", "copysign", "nextafter", "nan_to_num"),
-    "sinc",
+    *("sinc", "logit"),
     *("sort", "topk", "kthvalue", "median", "mode", "cummax", "aminmax", "quantile"),
     *("cosine_similarity", "nn.functional.max_pool1d", "scatter_reduce"),
     *("nn.functional.smooth_l1_loss", "nn.functional.huber_loss"),

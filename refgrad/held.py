@@ -70,12 +70,9 @@ def retain_grad(self: Tensor) -> None:
     """Keep the gradient of this tensor, which is no leaf, in `.grad` too."""
     if not self.requires_grad:
         raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-    try:
-        node = self.grad_fn
-    except RuntimeError:  # a view that a write has made invalid; PyTorch does not ask for its node here
-        node = self._node
-    if node is None:
+    if self._node is None or self.state().retains:
         return
+    node = self.grad_fn
     self.state().retains = True
     extras = node.extras = node.extras or Extras()
     extras.retained = {**extras.retained, self.output_nr: weakref.ref(self)}

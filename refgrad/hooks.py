@@ -31,10 +31,12 @@ def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Remo
         raise RuntimeError(NO_GRAD)
     try:
         node = self.grad_fn
-    except RuntimeError:  # an invalid view; hooks that it has keep their place, as PyTorch's do
-        node = self._node
-        if node is None or node.extras is None or self.output_nr not in node.extras.tensor_hooks:
+    except RuntimeError:  # an invalid view
+        hooks = _kept(self)
+        if hooks is None:
+            self.state().hooks = Hooks()  # PyTorch too makes a table before it raises, and never asks again
             raise
+        return add(hooks, hook)
     if node is not None:
         return add(extras_of(node).tensor_hooks.setdefault(self.output_nr, Hooks()), hook)
     state = self.state()
@@ -42,6 +44,14 @@ def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Remo
         state.hooks = Hooks()
         _link(self)
     return add(state.hooks, hook)
+
+
+def _kept(invalid: Tensor) -> Hooks | None:
+    """The hooks that an invalid view has, if there is a table for them."""
+    node = invalid._node
+    if node is not None and node.extras is not None and invalid.output_nr in node.extras.tensor_hooks:
+        return node.extras.tensor_hooks[invalid.output_nr]
+    return invalid.state().hooks
 
 
 def register_post_accumulate_grad_hook(self: Tensor, hook: Callable[[Tensor], None]) -> RemovableHandle:

@@ -188,6 +188,7 @@ def _edges(op: Op, inputs: Sequence[Any]) -> tuple[tuple[Node | None, ...], tupl
                 node = leaf_node(x)
             if node is None and x._nr < 0 and x.requires_grad:
                 hollow = True
+                mask |= len(inputs) == 1  # an op of one operand saves without a look at where it leads
             if node is not None:
                 mask |= 1 if op.lists else 1 << position
         nodes.append(node)

@@ -20,9 +20,15 @@ WHOLE = {"x": (0.0, 1.0, -1.0, 2.0)}
 HALVES = {"x": (0.0, 0.5, 1.5, -0.5, 2.5)}
 
 
-@op(Facts("Abs(x)", kinks={"x": (0,)}), x=lambda g, x: g * sign(x), dtypes=COMMON)
+@op(Facts("Abs(x)", kinks={"x": (0,)}), x=lambda g, x: g * signum(x), dtypes=COMMON)
 def abs_(x: Array) -> Any:  # at the kink: 0
     return np.abs(x)
+
+
+@op(x=ZERO, dtypes=COMMON, node="SgnBackward0")
+def signum(x: Array) -> Any:
+    """The sign of a real number, recorded as that of any number, as PyTorch's formula of abs does."""
+    return np.sign(x)
 
 
 @op(Facts("Piecewise((1, x > 0), (-1, x < 0), (0, True))", kinks={"x": (0,)}), x=ZERO, dtypes=COMMON)

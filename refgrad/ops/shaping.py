@@ -88,8 +88,9 @@ def squeeze_dims(x: Array, *, dim: Shape) -> Any:
     return without(x, dim)
 
 
-@op(x=lambda g, x_shape, dim: view(g, shape=x_shape), dtypes=MOVES, view=True, node="SqueezeBackward4")
+@op(x=lambda g, x_shape, dim: view(g, shape=x_shape), dtypes=MOVES, node="SqueezeBackward4")
 def squeeze_in_place(x: Array, *, dim: int) -> Any:
+    """Of what nothing else holds: no view."""
     return without(x, (dim,))
 
 

@@ -67,7 +67,7 @@ def min_dim(x: Array, *, dim: int, keepdim: bool = False) -> Any:
 def shared(g: Any, x: Any, y: Any, dim: Shape) -> Any:
     """The cotangent of each extreme value `y`, shared evenly among the elements of `x` that have it."""
     mask = tied(x, restore(y, x.shape, dim))
-    return where(mask, restore(g, x.shape, dim), 0.0) / tally(mask, g, dim=dim)
+    return restore(g, x.shape, dim) / tally(mask, g, dim=dim) * mask
 
 
 @op(x=lambda g, x, y, dim, keepdim: shared(g, x, y, dim))

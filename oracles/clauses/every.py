@@ -6,6 +6,7 @@ from oracles.clauses import (  # noqa: F401
     backward,
     checking,
     complexes,
+    ctx,
     edges,
     functional,
     functions,

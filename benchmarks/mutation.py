@@ -234,6 +234,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     passed = report(outcomes, asked.peers, perf_counter() - began, console)
     if not given.ops:
         console.print(f"asked for at third order only, and not judged: {', '.join(unreached())}")
+        console.print("nor is what the walk does to complex cotangents: the programs are of real numbers")
     if given.json:
         given.json.write_text(json.dumps([asdict(o) for o in outcomes], indent=1))
     return 0 if passed else 1

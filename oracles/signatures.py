@@ -12,6 +12,11 @@ BY_KEYWORD: Mapping[str, tuple[str, ...]] = {
     "scatter_add": ("index", "src"),
 }
 """By op, the names of its last tensors, before which a setting stands."""
+LEFT_OUT: Mapping[str, tuple[str, ...]] = {
+    "nn.functional.binary_cross_entropy_with_logits": ("weight", "pos_weight"),
+    "nn.functional.nll_loss": ("weight",),
+}
+"""By op, the names of the last tensors, all of which may be left out; a number stands for one that is."""
 FIRST: Mapping[str, str] = {"einsum": "equation"}
 """By op, the setting that stands before the tensors and has no keyword."""
 
@@ -30,5 +35,8 @@ def call(op: str, operands: Sequence[Any], settings: Mapping[str, Any]) -> tuple
     leading = [keywords.pop(FIRST[op])] if op in FIRST else []
     names = BY_KEYWORD.get(op, ())
     count = len(operands) - len(names)
-    keywords.update(zip(names, operands[count:], strict=True))
+    if op in LEFT_OUT:
+        names, count = LEFT_OUT[op], 2
+    last = dict(zip(names, operands[count:], strict=False))
+    keywords.update({name: x for name, x in last.items() if not isinstance(x, int | float)})
     return [*leading, *operands[:count]], keywords

@@ -234,6 +234,11 @@ def _fit_array(ct: Any, meta: Meta) -> Any:
         ct = sum_to(ct, shape)
     if stored is None or ct.dtype is stored or ct.dtype == stored:
         return ct
+    return _cast_array(ct, stored)
+
+
+def _cast_array(ct: Any, stored: np.dtype[Any]) -> Any:
+    """A cotangent in the dtype of its operand, of which a real one takes the real part."""
     return (ct.real if ct.dtype.kind == "c" and stored.kind != "c" else ct).astype(stored)
 
 
@@ -244,8 +249,11 @@ def _fit_tensor(ct: Any, meta: Meta) -> Any:
         ct = Tensor(np.asarray(ct))
     if ct._array.shape != shape:
         ct = sum_to(ct, shape)
-    if stored is None or ct._array.dtype == stored:
-        return ct
+    return ct if stored is None or ct._array.dtype == stored else _cast_tensor(ct, stored)
+
+
+def _cast_tensor(ct: Tensor, stored: np.dtype[Any]) -> Any:
+    """The same of a tensor, recorded."""
     if ct._array.dtype.kind == "c" and stored.kind != "c":
         ct = real_part(ct)
     return ct if ct._array.dtype == stored else to_copy(ct, dtype=from_numpy_dtype(stored))

@@ -275,7 +275,10 @@ def kinds_by_annotation(function: FunctionType, among: Any = None) -> list[list[
 
 
 def of_walk() -> Iterator[WrongRule]:
-    """What the walks do for every rule: sum what was broadcast, cast, and add up what arrives."""
+    """What the walks do for every rule: sum what was broadcast, cast, and add up what arrives.
+
+    How a complex cotangent is cast to a real dtype is not among it, for the programs are of real numbers.
+    """
     within = [(walk, name) for name in ("sum_to", "_fit_array", "_fit_tensor", "total")]
     for module, name in (*within, (lane, "total")):
         function = getattr(module, name)

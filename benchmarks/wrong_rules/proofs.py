@@ -41,8 +41,8 @@ NOT_SCALAR = (
 """Changes that a formula on single numbers does not show."""
 FIXED = {"rsub": {"alpha": 1}}
 """Settings that no function of the catalogue passes on: a number less a tensor is written with a minus."""
-DOMAINS = {"rpow": {"base": (0, math.inf)}}
-"""Settings that have a domain: the base of a power is a number here, and elsewhere an operand with that domain."""
+DOMAINS = {"rpow": {"base": (0, math.inf)}, "xlogy_number": {"other": (0, math.inf)}}
+"""Settings that have a domain: what is a number here is elsewhere an operand with that domain."""
 
 
 def equivalent(rule: WrongRule) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import sympy
 
 from oracles.exact.derivation import OWN
-from refgrad.op import Op
+from refgrad.op import REGISTRY, Op
 from refgrad.ops.arithmetic import where
 
 POLES = {"log", "log2", "log10", "rsqrt", "reciprocal"}
@@ -192,8 +192,13 @@ def exact(x: Any) -> Any:
     return sympy.sympify(x)
 
 
+ALSO = {"signum": "sign"}
+"""Ops that say nothing of themselves and are another under a node of their own."""
+
+
 def meaning(op: Op, inputs: dict[str, Any], settings: dict[str, Any]) -> Any:
     """What an elementwise op says it is, of these expressions."""
+    op = REGISTRY[ALSO.get(op.name, op.name)]
     if not isinstance(op.facts.meaning, str):
         raise Unproved(f"{op.name} is no function of single numbers")
     given = {**op.settings, **settings}

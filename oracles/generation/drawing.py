@@ -126,14 +126,15 @@ class Drawing:
             kind = self.one_of("plain", "zero")
         return self.given(draw_array(self.draw, shape, table(kind, domain, kinks)), domain)
 
-    def given(self, array: Array, domain: Domain = REALS) -> int:
-        """The number of a new input with these elements; integers and booleans are not differentiated."""
-        differentiable = array.dtype.kind == "f"
+    def given(self, array: Array, domain: Domain = REALS, constant: bool = False) -> int:
+        """The number of a new input with these elements; constants, integers and booleans are not differentiated."""
+        floating = array.dtype.kind == "f"
         layout: Layout = "contiguous"
-        if differentiable and self.face == "non-contiguous" and array.ndim:
+        if floating and self.face == "non-contiguous" and array.ndim:
             layout = self.one_of("strided", "transposed", "reversed")
-        dtype = "float64" if differentiable else "bool" if array.dtype.kind == "b" else "int64"
+        dtype = "float64" if floating else "bool" if array.dtype.kind == "b" else "int64"
         number = self._number(array)
+        differentiable = floating and not constant
         self.inputs[number] = Input(NAMES[len(self.inputs)], array.shape, dtype, differentiable, layout)  # type: ignore[arg-type]
         self.domains[number] = domain
         return number

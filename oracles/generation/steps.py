@@ -56,10 +56,10 @@ def pair(
 
 
 @cache
-def takes_numbers(op: str) -> bool:
-    """Whether one of an op's two operands may be a Python number: the engine refuses it where PyTorch does."""
+def takes_numbers(op: str, place: int = 1) -> bool:
+    """Whether this one of an op's two operands may be a Python number: the engine refuses it where PyTorch does."""
     try:
-        refgrad.catalogue()[op].function(refgrad.ones(1), 1.0)
+        refgrad.catalogue()[op].function(*(1.0 if n == place else refgrad.ones(1) for n in range(2)))
     except TypeError:
         return False
     return True
@@ -107,8 +107,9 @@ def settable(public: Any) -> tuple[str, ...]:
 
 
 def _with_number(d: Drawing, op: str, tensor: int, domains: list[Any], settings: Settings) -> int:
-    """A tensor and a number, in this order or, where Python has an operator for the op, in the other."""
-    turned = op in OPERATORS and d.one_of(False, True) and d.inside(tensor, domains[1])
+    """A tensor and a number, in this order or, where the op or Python's operator for it allows it, in the other."""
+    either = op in OPERATORS or takes_numbers(op, 0)
+    turned = either and d.one_of(False, True) and d.inside(tensor, domains[1])
     number = Scalar.of(d.one_of(*(n for n in NUMBERS if holds(domains[0 if turned else 1], n))))
     return d.apply(op, number, Ref(tensor)) if turned else d.apply(op, Ref(tensor), number, settings=settings)
 

@@ -60,8 +60,9 @@ def _scaled(subject: Subject, case: Case, answer: Answer) -> bool | None:
 
     A power of two scales every product and sum exactly, unless something underflows or overflows on the
     way. So an element is only wrong if the sign alone makes it so, or if it is wrong too when both
-    cotangents are larger by further powers of two, which lifts what underflowed. None if overflow leaves
-    nothing to compare.
+    cotangents are larger by further powers of two, which lifts what underflowed. Where each of them overflows,
+    as in a program that has both very small and very large intermediates, nothing is said of the element. None
+    if overflow leaves nothing to compare.
     """
     base = answer.gradients if case.order == 1 else _gradients(subject, case, 1.0)
     agrees, finite = _compared(base, _gradients(subject, case, -2.0), -2.0)
@@ -70,12 +71,14 @@ def _scaled(subject: Subject, case: Case, answer: Answer) -> bool | None:
         agrees, finite = _compared(base, _gradients(subject, case, -1.0), -1.0)
         if (finite & ~agrees).any():
             return False
+    lifted = np.zeros_like(wrong)
     for power in np.linspace(0, _exponents(case), 9)[1:-1].astype(int):
         if not wrong.any():
             break
         small, large = (_gradients(subject, case, f * 2.0 ** int(power)) for f in (1.0, -2.0))
-        wrong = wrong & ~_compared(small, large, -2.0)[0]
-    return False if wrong.any() else seen or None
+        agrees, finite = _compared(small, large, -2.0)
+        wrong, lifted = wrong & ~agrees, lifted | finite
+    return False if (wrong & lifted).any() else seen or None
 
 
 def _exponents(case: Case) -> int:

@@ -61,8 +61,7 @@ def repeat_backward(g: Any, shape: Shape, repeats: Shape) -> Any:
     """The sum over the copies: each dimension is split into copies and elements, and copies are summed."""
     whole = (1,) * (len(repeats) - len(shape)) + shape
     pairs = view(g, shape=tuple(n for pair in zip(repeats, whole, strict=True) for n in pair))
-    summed = sum_dim(pairs, dim=tuple(range(0, 2 * len(repeats), 2))) if repeats else pairs
-    return view(summed, shape=shape)
+    return sum_dim(pairs, dim=tuple(range(0, 2 * len(repeats), 2)))
 
 
 @public("flip", flip)

@@ -30,17 +30,21 @@ def xlogy(x: Array, other: Array) -> Any:
 
 
 @op(
+    Facts("x*log(other)"),
     x=lambda g, x, other: (
         xlogy_number(g, other=other) if other > 0 else where(x == 0, 0.0, xlogy_number(g, other=other))
     ),
-    dtypes=FLOAT,
     node="XlogyBackward2",
 )
 def xlogy_number(x: Array, *, other: float) -> Any:
     return special.xlogy(x, x.dtype.type(other))
 
 
-@op(other=lambda g, other, multiple: g * multiple / other, dtypes=FLOAT, node="XlogyBackward1")
+@op(
+    Facts("multiple*log(other)", domain={"other": (0, inf)}),
+    other=lambda g, other, multiple: g * multiple / other,
+    node="XlogyBackward1",
+)
 def xlogy_of_number(other: Array, *, multiple: float) -> Any:
     return special.xlogy(other.dtype.type(multiple), other)
 

@@ -19,7 +19,7 @@ def mm(a: Array, mat2: Array) -> Any:
 
 
 @op(
-    a=lambda g, vec: unsqueeze(g, dim=1) * unsqueeze(vec, dim=0),
+    a=lambda g, vec: unsqueeze(g, dim=1) * vec,
     vec=lambda g, a: mv(t(a), g),
 )
 def mv(a: Array, vec: Array) -> Any:

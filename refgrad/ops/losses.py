@@ -46,7 +46,7 @@ def reduced_array(loss: Array, reduction: str) -> Any:
 def each(g: Any, shape: Shape, reduction: str) -> Any:
     """The cotangent of each loss, from that of what they were reduced to."""
     count: int = prod(shape)
-    return g / count if reduction == "mean" and count else g
+    return g / count if reduction == "mean" else g
 
 
 @op(
@@ -206,7 +206,7 @@ def nll_loss_backward(
     """The cotangent at the class of each row, times minus its weight; elsewhere 0."""
     scale, total = chosen(shape, target, weight, ignore_index)
     each = np.expand_dims(x, class_dim(shape)) if reduction == "none" else x
-    each = each / total.astype(x.dtype) if reduction == "mean" and total else each
+    each = each / total.astype(x.dtype) if reduction == "mean" else each
     return np.where(scale == 0, x.dtype.type(0), each * scale.astype(x.dtype))
 
 

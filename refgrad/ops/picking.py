@@ -11,7 +11,6 @@ from refgrad.dtypes import Array
 from refgrad.op import COMMON, NO_GRADIENT, OWN, op
 from refgrad.ops.arithmetic import where
 from refgrad.ops.constants import zeros_like
-from refgrad.ops.reductions import sum_all
 from refgrad.ops.shaping import Shape
 from refgrad.public import broadcast, check_tensor, public, wrong_type
 from refgrad.record import apply
@@ -81,7 +80,7 @@ def masked_fill_number(x: Array, mask: Array, *, value: float) -> Any:
 @op(
     x=lambda g, mask: where(mask, 0.0, g),
     mask=NO_GRADIENT,
-    value=lambda g, mask: sum_all(where(mask, g, 0.0)),
+    value=lambda g, mask: where(mask, g, 0.0),
     dtypes=COMMON,
     node="MaskedFillBackward1",
 )

@@ -55,8 +55,7 @@ def others(x: Any, dim: int) -> Any:
 
 def others_of_all(x: Any) -> Any:
     """The same over all elements."""
-    size = prod(x.shape)
-    return view(others(view(x, shape=(size,)), 0), shape=x.shape) if size else x
+    return view(others(view(x, shape=(prod(x.shape),)), 0), shape=x.shape)
 
 
 def others_along(x: Any, dim: int) -> Any:

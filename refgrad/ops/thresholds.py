@@ -16,6 +16,7 @@ from refgrad.record import apply
 
 
 @op(
+    Facts("Piecewise((min_val, x <= min_val), (max_val, x >= max_val), (x, True))"),
     # at a bound: 0, the outer slope, unlike clamp's
     x=lambda g, x, min_val, max_val: where(x <= min_val, 0.0, where(x >= max_val, 0.0, g)),
     dtypes=COMMON,

@@ -76,8 +76,9 @@ WRONG: dict[str, Callable[[Any, Any], Any]] = {
     "forgets": lambda x, c: 2 * x,
     "unsteady": lambda x, c: 2 * x * c + next(calls),
     "writes": lambda x, c: (x.__imul__(2), c.__imul__(3), 2 * x * c)[2],
-    "underflows": lambda x, c: (2 * x * c * 1e-320) * 1e320,
+    "underflows": lambda x, c: (2 * x * c / 7 * 1e-320) * 1e160 * 7e160,
     "overflows": lambda x, c: 2 * x * c * 1.5e308,
+    "squeezes": lambda x, c: (2 * x * c / 7 * 1e-320) * 1e160 * 7e160 + 0 * (c * 5e307),
     "clips": lambda x, c: np.clip(2 * x * c, -6, 6),
 }
 

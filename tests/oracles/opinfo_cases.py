@@ -30,7 +30,7 @@ from oracles.program import (
     Slice,
     Step,
 )
-from oracles.signatures import INFINITY
+from oracles.signatures import INFINITY, LEFT_OUT
 
 from .opinfo import ORDER, REVERSED, Call, items_of
 
@@ -74,11 +74,6 @@ def layout_of(t: torch.Tensor) -> Layout:
     return "transposed" if t.permute(*reversed(range(t.ndim))).is_contiguous() else "strided"
 
 
-WEIGHTS: Mapping[str, tuple[str, ...]] = {
-    "nn.functional.binary_cross_entropy_with_logits": ("weight", "pos_weight"),
-    "nn.functional.nll_loss": ("weight",),
-}
-"""Settings that are tensors, which the exact oracle takes for operands; 1 stands for one that is left out."""
 VARARGS = ("expand", "permute", "repeat", "reshape", "tile", "view")
 """Functions that take their one setting as one sequence, as many ints, or by keyword."""
 
@@ -115,7 +110,7 @@ def arguments(
             value = bound.get(key)
             operands.append(Scalar.of(unbounded) if value is None else Ref(numbers[id(value)]))
         return operands, {}
-    for key in WEIGHTS.get(name, ()) if bound.keys() & {*WEIGHTS.get(name, ())} else ():
+    for key in LEFT_OUT.get(name, ()) if bound.keys() & {*LEFT_OUT.get(name, ())} else ():
         bound[key] = bound.pop(key, None)  # in order, behind the other operands
         bound[key] = 1.0 if bound[key] is None else bound[key]
     for key, value in bound.items():
@@ -125,7 +120,7 @@ def arguments(
         elif (
             key in public.settings
             and not isinstance(value, torch.Tensor)
-            and key not in WEIGHTS.get(name, ())
+            and key not in LEFT_OUT.get(name, ())
         ):
             settings[key] = value
         elif isinstance(value, list | tuple):

@@ -154,6 +154,9 @@ def test_underflow_and_overflow_break_no_law(remote: Remote) -> None:
     answer = remote.judge(square("overflows"))
     assert isinstance(answer, Answer)
     assert answer.scaled is not False
+    answer = remote.judge(square("squeezes"))  # on the way to one element both: lifting it overflows
+    assert isinstance(answer, Answer)
+    assert answer.scaled is not False
 
 
 def test_large_arrays_pass(remote: Remote) -> None:

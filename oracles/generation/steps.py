@@ -39,7 +39,7 @@ def elementwise(d: Drawing, op: str, public: Any) -> int:
     if len(names) == 1:
         return d.apply(op, Ref(_argument(d, op, public, domains[0], kinks[0])), settings=settings)
     if d.face == "scalar" and takes_numbers(op):
-        return _with_number(d, op, d.operand(domains[0], kinks[0]), domains, settings)
+        return _with_number(d, op, domains, kinks, settings)
     first, second = pair(d, domains, kinks)
     return d.apply(op, Ref(first), Ref(second), settings=settings)
 
@@ -106,10 +106,10 @@ def settable(public: Any) -> tuple[str, ...]:
     )
 
 
-def _with_number(d: Drawing, op: str, tensor: int, domains: list[Any], settings: Settings) -> int:
+def _with_number(d: Drawing, op: str, domains: list[Any], kinks: list[Any], settings: Settings) -> int:
     """A tensor and a number, in this order or, where the op or Python's operator for it allows it, in the other."""
-    either = op in OPERATORS or takes_numbers(op, 0)
-    turned = either and d.one_of(False, True) and d.inside(tensor, domains[1])
+    turned = (op in OPERATORS or takes_numbers(op, 0)) and d.one_of(False, True)
+    tensor = d.operand(domains[turned], kinks[turned])
     number = Scalar.of(d.one_of(*(n for n in NUMBERS if holds(domains[0 if turned else 1], n))))
     return d.apply(op, number, Ref(tensor)) if turned else d.apply(op, Ref(tensor), number, settings=settings)
 

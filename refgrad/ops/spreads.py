@@ -85,10 +85,8 @@ def norm_backward(g: Any, x: Any, y: Any, ord: float, dim: Shape) -> Any:
     top = restore(y, x.shape, dim)
     if ord == 2:
         return where(top == 0, 0.0, whole * (x / top))
-    if ord < 2:  # an element 0 has no slope, or an infinite one, of which PyTorch takes 0
-        slope = signed(pow_scalar(signed(x, x), exponent=ord - 1), x)
-    else:
-        slope = x * pow_scalar(signed(x, x), exponent=ord - 2)
+    # where an element is 0, it has no slope or an infinite one below order 2, of which PyTorch takes 0
+    slope = signed(pow_scalar(signed(x, x), exponent=ord - 1), x)
     # masked by the element and not by the line: the norm of nothing is 0 too, and has a cotangent
     return where(top == 0, 0.0, whole * (slope / pow_scalar(top, exponent=ord - 1)))
 

@@ -9,7 +9,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from operator import itemgetter
+from operator import itemgetter, mul
+from types import FunctionType
 from typing import Any, Self
 
 import numpy as np
@@ -98,7 +99,9 @@ class Rule:
 
 
 Step = tuple[int, Formula, int, int, int, Picker]
-"""An input's position, its formula, how many saved values that takes, where the first two are, and all of them."""
+"""An input's position, its formula for arrays, how many saved values that takes, where the first two are, and all of
+them; in the place of how many, PASSED where the formula answers the very cotangent."""
+PASSED = -1
 
 NOTHING, OUTPUT, FIRST, BOTH, OTHERWISE = "none", "output", "first", "both", ""
 """What a plan saves: no array, the one output, the first input, two inputs, or anything else."""
@@ -168,7 +171,36 @@ class Binding:
 def _step(rule: Rule, slots: tuple[int, ...], pick: Picker) -> Step:
     spots = [slots.index(slot) for slot in rule.slots]
     first, second, *_ = *spots, 0, 0
-    return rule.inputs[0], rule.formula, len(spots), first, second, pick
+    count = PASSED if _is(rule.formula, _SAME) else len(spots)
+    return rule.inputs[0], for_arrays(rule.formula), count, first, second, pick
+
+
+def _is(formula: Formula, other: Formula) -> bool:
+    """Whether two functions are the same but for the names of their parameters."""
+    code, known = getattr(formula, "__code__", None), other.__code__
+    return code is not None and (code.co_code, code.co_argcount) == (known.co_code, known.co_argcount)
+
+
+_SAME: Formula = lambda g: g
+_TIMES: Formula = lambda g, x: g * x
+
+
+def for_arrays(formula: Formula) -> Formula:
+    """The same formula for arrays alone, in which an op that does no more than call one function is that function.
+
+    Called as an op it would look at its operands first, which costs as much as a small array. A product is Python's.
+    """
+    if type(formula) is not FunctionType or formula.__closure__:
+        return formula
+    if _is(formula, _TIMES):
+        return mul
+    known = {
+        name: formula.__globals__[name] for name in formula.__code__.co_names if name in formula.__globals__
+    }
+    direct = {name: x.direct for name, x in known.items() if getattr(x, "plain", False)}
+    if not direct:
+        return formula
+    return FunctionType(formula.__code__, {**known, **direct}, formula.__name__, formula.__defaults__)
 
 
 def bind(op: str, frame: Frame, formulas: Mapping[str, Formula | Zero | Joint], none: Zero) -> Binding:

@@ -211,7 +211,8 @@ def leaf_node(leaf: "Tensor") -> AccumulateGrad | None:
     state = leaf._state
     if state is None or not state.requires_grad:
         return None
-    node = state.accumulator() if state.accumulator is not None else None
+    held = state.accumulator
+    node = held() if held is not None else None
     if node is None:
         with _making:  # two threads that use a leaf at once must come to the same node
             node = state.accumulator() if state.accumulator is not None else None

@@ -73,6 +73,7 @@ def retain_grad(self: Tensor) -> None:
     if self._node is None or self.state().retains:
         return
     node = self.grad_fn
+    assert node is not None
     self.state().retains = True
     extras = node.extras = node.extras or Extras()
     extras.retained = {**extras.retained, self.output_nr: weakref.ref(self)}

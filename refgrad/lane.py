@@ -7,6 +7,7 @@ walk goes on from there.
 """
 
 from heapq import heapify, heappop, heappush
+from operator import add as plus
 from typing import Any
 
 from numpy import asarray, ndarray
@@ -61,6 +62,8 @@ def take_lane(pending: dict[Any, Any], fit: Any, *, keep: bool) -> OpNode | None
             for position, formula, count, first, second, pick in plan.steps:  # type: ignore[union-attr]
                 if count == 1:
                     ct = formula(g, saved[first])
+                elif count < 0:
+                    ct = g
                 elif count == 0:
                     ct = formula(g)
                 elif count == 2:
@@ -73,7 +76,8 @@ def take_lane(pending: dict[Any, Any], fit: Any, *, keep: bool) -> OpNode | None
                 if target is following:
                     ahead = total(ahead, ct)
                 elif target in pending:
-                    pending[target] = total(pending[target], ct)
+                    both = plus(pending[target], ct)
+                    pending[target] = both if type(both) is ndarray else asarray(both)
                 elif target.number < 0:
                     pending[target] = ct
                     if target.extras is not None:

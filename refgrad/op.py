@@ -47,6 +47,7 @@ __all__ = [
     "evaluated",
     "op",
     "replaced",
+    "replan",
 ]
 
 Interval = tuple[float, float]
@@ -207,6 +208,11 @@ class Op:
             self.plan(mask or 1) for mask in range(masks)
         )  # by mask, for `refgrad.quick`
 
+    @property
+    def plain(self) -> bool:
+        """Whether a call on arrays is a call of `direct`: one output, and no settings."""
+        return len(self.outputs) == 1 and not (self.aux or self.many or self.lists or self.settings)
+
     def find_ufunc(self) -> None:
         """Let `direct` be the very ufunc, where the evaluation at default settings is no more than a call of one."""
         operands = tuple(_Probe() for _ in self.inputs)
@@ -302,7 +308,15 @@ def evaluated(target: Op, evaluate: Callable[..., Any]) -> Iterator[None]:
     """Within it `target` computes its value with `evaluate`, which takes the same arguments."""
     before = target.evaluate, target.direct
     target.evaluate = target.direct = evaluate
+    replan()
     try:
         yield
     finally:
         target.evaluate, target.direct = before
+        replan()
+
+
+def replan() -> None:
+    """Make the plans of all ops anew: formulas for arrays hold the evaluations of the ops that they name."""
+    for each in REGISTRY.values():
+        each.rebind(each.formulas)

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 
 from refgrad.dtypes import Number
-from refgrad.op import REGISTRY, Facts, Op
+from refgrad.op import REGISTRY, Facts, Op, replan
 from refgrad.quick import quick_binary, quick_unary
 from refgrad.record import apply
 from refgrad.tensor import Tensor, normal_dim
@@ -152,6 +152,7 @@ def publish_elementwise() -> None:
         if op not in claimed and op.name not in FUNCTIONS:
             ELEMENTWISE.add(op.name)
             public(op.name, op)(unary(op) if len(op.inputs) == 1 else binary(op))
+    replan()
 
 
 def unary(op: Op) -> Callable[[Tensor], Tensor]:

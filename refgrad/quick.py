@@ -107,8 +107,14 @@ def quick_binary(op: Op, otherwise: Callable[[Any, Any], Any]) -> Callable[[Any,
             if z.dtype is not dtype or other._nr:
                 return otherwise(input, other)
             beside = other._node
-            if beside is None and other._state is not None:
-                beside = leaf_node(other)
+            if beside is None:
+                state = other._state
+                if (
+                    state is not None
+                ):  # what follows is `leaf_node`, without a call where there is a node already
+                    held = state.accumulator
+                    if held is None or not state.requires_grad or (beside := held()) is None:
+                        beside = leaf_node(other)
         elif type(other) is float or type(other) is int:
             z = other
         else:
@@ -123,12 +129,17 @@ def quick_binary(op: Op, otherwise: Callable[[Any, Any], Any]) -> Callable[[Any,
             y = np.asarray(y)
         if mode.enabled is True:
             node = input._node
-            if node is None and input._state is not None:
-                node = leaf_node(input)
+            if node is None:
+                state = input._state
+                if state is not None:
+                    held = state.accumulator
+                    if held is None or not state.requires_grad or (node := held()) is None:
+                        node = leaf_node(input)
             if node is not None or beside is not None:
-                if not op.short_plans:
+                plans = op.short_plans
+                if not plans:
                     return otherwise(input, other)
-                plan = op.short_plans[(node is not None) + 2 * (beside is not None)]
+                plan = plans[1] if beside is None else plans[2] if node is None else plans[3]
                 short = plan.short
                 left = node_of()
                 left.plan = plan

@@ -69,7 +69,8 @@ def _visit_all(task: Task) -> None:
             for leaf in _discover(task.pending)[1].get(None, ()):
                 _visit(leaf, task)
             raise
-        if not task.pending:
+        if last is None and all(type(key) is AccumulateGrad and key.extras is None for key in task.pending):
+            _accumulate_all(task)
             return
     nodes, closing = _discover(task.pending)
     task.order = nodes, closing
@@ -86,6 +87,14 @@ def _visit_all(task: Task) -> None:
         visit(node, task)
         for leaf in closing.get(node, ()):
             visit(leaf, task)
+
+
+def _accumulate_all(task: Task) -> None:
+    """The end of a walk that has nothing before it but leaves without hooks."""
+    leaves: list[Any] = list(task.pending)
+    task.order = [], {None: leaves}
+    for leaf in leaves:
+        _accumulate(leaf, [task.pending.pop(leaf)], False)
 
 
 def _visit(node: Node, task: Task) -> None:

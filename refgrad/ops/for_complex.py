@@ -44,6 +44,7 @@ COMPARED: Final = (
         "pow_complex",
         "rpow_complex",
         "not_below_zero",
+        "tanh_backward",
         "zeros_like",
     ),
     *("sum_all", "sum_dim", "mean_all", "mean_dim", "cumsum", "cumprod", "prod_all", "prod_dim"),

@@ -4,13 +4,15 @@
 # A formula may name the very op it belongs to, whose type mypy then cannot have inferred yet.
 
 from math import inf
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
-from refgrad.dtypes import Array
-from refgrad.op import Facts, op
+from refgrad.dtypes import F64, Array
+from refgrad.op import COMMON, Facts, op
 from refgrad.ops.exponential import rsqrt
+
+ONE: Final = np.array(1.0)
 
 
 @op(Facts("sinh(x)"), x=lambda g, x: g * cosh(x))
@@ -23,9 +25,21 @@ def cosh(x: Array) -> Any:
     return np.cosh(x)
 
 
-@op(Facts("tanh(x)"), x=lambda g, y: g * (1.0 - y * y))
+@op(Facts("tanh(x)"), x=lambda g, y: tanh_backward(g, y))
 def tanh(x: Array) -> Any:
     return np.tanh(x)
+
+
+@op(
+    grad=lambda g, result: tanh_backward(g, result),
+    result=lambda g, grad, result: g * (-2.0 * result * grad),
+    dtypes=COMMON,
+    node="TanhBackwardBackward0",
+)
+def tanh_backward(grad: Array, result: Array) -> Any:
+    """The gradient of tanh: an op of its own, as in PyTorch."""
+    one: Any = ONE if result.dtype is F64 else 1.0  # NumPy takes long over a Python number
+    return grad * (one - result * result)
 
 
 @op(Facts("asinh(x)"), x=lambda g, x: g * rsqrt(x * x + 1))

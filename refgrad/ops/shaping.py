@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from refgrad.dtypes import Array, dtype, to_numpy
+from refgrad.dtypes import F64, Array, dtype, to_numpy
 from refgrad.op import MOVES, op
 
 Shape = tuple[int, ...]
@@ -65,7 +65,11 @@ def permute(x: Array, *, dims: Shape) -> Any:
 
 @op(x=lambda g: g, dtypes=MOVES, view=True)  # the walk sums over what was broadcast
 def expand(x: Array, *, shape: Shape) -> Any:
-    return np.broadcast_to(x, shape)
+    if x.ndim or x.dtype is not F64:
+        return np.broadcast_to(x, shape)
+    made = np.ndarray(shape, F64, x, 0, (0,) * len(shape))  # the same, many times faster for small arrays
+    made.flags.writeable = False
+    return made
 
 
 @op(x=lambda g, dim: squeeze_dim(g, dim=dim), dtypes=MOVES, view=True)

@@ -16,7 +16,7 @@ import numpy as np
 
 import refgrad
 from refgrad import lane, walk
-from refgrad.op import NO_GRADIENT, REGISTRY, Joint
+from refgrad.op import NO_GRADIENT, REGISTRY, Joint, replan
 from refgrad.ops import (
     arithmetic,
     exponential,
@@ -74,6 +74,7 @@ def evaluation(op: str, wrong: Callable[..., Any]) -> Callable[[], None]:
 
     def install() -> None:
         REGISTRY[op].evaluate = REGISTRY[op].direct = wrong
+        replan()
 
     return install
 
@@ -511,7 +512,7 @@ MUTANTS = {
             "mul-lost-by-backward",
             "mul",
             "last contribution wins, in the short way that only backward takes",
-            install_walk("total", forgetful_sum, lane),
+            install_walk("plus", forgetful_sum, lane),
             "",
             "not repeatable",
             blame="walk",

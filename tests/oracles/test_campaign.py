@@ -124,13 +124,17 @@ def test_the_same_seed_gives_the_same_run(broken: tuple[Ran, Path]) -> None:
 
 
 def test_two_jobs_find_the_same(broken: tuple[Ran, Path]) -> None:
-    """With two workers the findings are those of one, and every case is counted."""
+    """With several workers the findings are those of one, the cases do not hang on how many, and each is counted.
+
+    The cases are compared between workers: Hypothesis draws constants from the modules of a project that are loaded,
+    which in this process, where refgrad is not installed but edited, hang on the tests before.
+    """
     found, file = broken
-    both = ran(plan("mutant", file, ("exp", "neg"), 24, jobs=2))
+    both, three = (ran(plan("mutant", file, ("exp", "neg"), 24, jobs=jobs)) for jobs in (2, 3))
     assert both.kinds == found.kinds
     assert [f.id for f in both.findings] == [f.id for f in found.findings]
     assert both.footers[0].cases == len(both.judged)
-    assert {j.id for j in both.judged} == {j.id for j in found.judged}
+    assert {j.id for j in both.judged} == {j.id for j in three.judged}
 
 
 def interrupted_by(monkeypatch: pytest.MonkeyPatch, where: Any, name: str, after: int) -> None:

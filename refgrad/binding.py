@@ -132,6 +132,12 @@ class Binding:
     cotangents: tuple[int, ...]  # the differentiable outputs, by position
     frame: Frame
 
+    @cached_property
+    def saves_for_all(self) -> bool:
+        """Whether PyTorch saves operands without a look at which gradients are wanted: there is one, or they share."""
+        asked = [slot for rule in self.rules for slot in rule.slots if slot >= self.frame.first_input]
+        return len(self.rules) == 1 or len(set(asked)) < len(asked)
+
     def plan(self, mask: int) -> Plan:
         """The plan when the inputs at the bits of `mask` require grad; a list of inputs counts as one."""
         live = tuple(

@@ -91,7 +91,9 @@ def _apply(op: Op, inputs: Sequence[Any], settings: Mapping[str, Any]) -> Any:
     if mode.enabled and not (op.view and inputs[0].is_inference()):
         edges, ports, mask = _edges(op, inputs)
         places = tuple(range(count)) if op.many else op.binding.cotangents
-        if (mask or ports) and is_continuous(made[places[0]]._array.dtype):  # integers have no gradient
+        if (
+            (mask or ports) and places and is_continuous(made[places[0]]._array.dtype)
+        ):  # integers have no gradient
             results[:count] = [_widen(out._array) for out in made]
             metas = tuple([(made[i]._array.shape, made[i]._array.dtype) for i in places])
             node = _node(op, inputs, operands, results, settings, edges, mask, metas)
@@ -188,7 +190,8 @@ def _edges(op: Op, inputs: Sequence[Any]) -> tuple[tuple[Node | None, ...], tupl
                 node = leaf_node(x)
             if node is None and x._nr < 0 and x.requires_grad:
                 hollow = True
-                mask |= len(inputs) == 1  # an op of one operand saves without a look at where it leads
+                if op.binding.saves_for_all:
+                    mask |= 1 << position
             if node is not None:
                 mask |= 1 if op.lists else 1 << position
         nodes.append(node)

@@ -3,7 +3,7 @@
 # mypy: disable-error-code="has-type"
 # A formula may name the very op it belongs to, whose type mypy then cannot have inferred yet.
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -35,8 +35,12 @@ def alias(x: Array) -> Any:
 
 @op(x=lambda g: g, dtypes=MOVES)
 def clone(x: Array, *, contiguous: bool = False) -> Any:
-    overlaps = 0 in x.strides and x.size > 1  # then the order of its strides says nothing
-    return np.array(x, order="C" if contiguous or overlaps else "K")
+    return np.array(x, order="C" if contiguous else kept_order(x))
+
+
+def kept_order(x: Array) -> Literal["C", "K"]:
+    """NumPy's word for the layout of a copy: as the elements lie, unless some do so at one place."""
+    return "C" if 0 in x.strides and x.size > 1 else "K"
 
 
 @op(x=lambda g: g, dtypes=MOVES)
@@ -45,7 +49,7 @@ def to_copy(x: Array, *, dtype: dtype) -> Any:
         raise NotImplementedError(
             f"a complex tensor is not converted to {dtype} here, which would drop its imaginary part: use .real"
         )
-    return x.astype(to_numpy(dtype))
+    return x.astype(to_numpy(dtype), order=kept_order(x))
 
 
 @op(x=lambda g, dim0, dim1: transpose(g, dim0=dim0, dim1=dim1), dtypes=MOVES, view=True)

@@ -103,8 +103,19 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
             raise_unfit(src._array.shape, x._array.shape)
         return apply(filling.copy, (x, src))
 
-    itself = src is self  # nothing moves, so that shared places do no harm
+    itself = lies_as(self._array, src._array)  # nothing moves, so that shared places do no harm
     return overwrite(self, copied, (src,), casts=True, **({"shared": ""} if itself else {}))
+
+
+def lies_as(array: Array, other: Array) -> bool:
+    """Whether both are the same elements of the same memory, but for dimensions of one element before them."""
+
+    def where(x: Array) -> Any:
+        while x.ndim and x.shape[0] == 1:
+            x = x[0, ...]
+        return x.__array_interface__["data"], x.shape, x.strides, x.dtype
+
+    return bool(where(array) == where(other))
 
 
 def broadcastable(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:

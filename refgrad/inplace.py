@@ -17,7 +17,7 @@ from refgrad.opnode import OpNode
 from refgrad.ops.shaping import clone
 from refgrad.public import FUNCTIONS
 from refgrad.record import NONE, apply
-from refgrad.slices import CopySlices
+from refgrad.slices import REPEATED, CopySlices, repeats
 from refgrad.tensor import Tensor
 from refgrad.versions import INFERENCE_WRITE, Version, unversioned, version_of
 from refgrad.views import check_write, set_edge, written
@@ -189,14 +189,11 @@ EXPANDED: Final = (
 def check_memory(target: Tensor, others: Iterable[Tensor], shared: str | None) -> None:
     """RuntimeError where elements of `target` share a place, with each other or with some of those that are read."""
     array = target._array
-    if array.size and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)):
+    if repeats(array.shape, array.strides):
         if shared:
             warnings.warn(shared, UserWarning, stacklevel=4)
         if shared is None:
-            raise RuntimeError(
-                "unsupported operation: more than one element of the written-to tensor refers to a single memory "
-                "location. Please clone() the tensor before performing the operation."
-            )
+            raise RuntimeError(REPEATED)
     if shared is not None:
         return
     for other in others:

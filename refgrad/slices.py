@@ -1,7 +1,7 @@
 """CopySlices: how a base is differentiated through a write to one of its views."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -11,6 +11,17 @@ from refgrad.opnode import OpNode
 from refgrad.ops.strided import as_strided, lay_out, place, strides_of, window
 from refgrad.tensor import Tensor
 from refgrad.views import strided_node
+
+
+REPEATED: Final = (
+    "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please "
+    "clone() the tensor before performing the operation."
+)
+
+
+def repeats(size: Sequence[int], stride: Sequence[int]) -> bool:
+    """Whether some elements stand at one place."""
+    return 0 not in size and any(s == 0 and n > 1 for s, n in zip(stride, size, strict=True))
 
 
 class CopySlices(Node):
@@ -55,6 +66,8 @@ class CopySlices(Node):
         first = answers.pop(0)[1] if self.inner.edges[0] is not None else None
         edge = self.edge(0)
         if edge is not None and (useful is None or edge[0] in useful):
+            if repeats(self.size, self.stride):
+                raise RuntimeError(REPEATED)
             yield edge, self._replaced_tensor(g, first) if create_graph else self._replaced(g, first)
         for behind, ct in answers:
             if useful is None or behind[0] in useful:

@@ -1,0 +1,114 @@
+"""What histories in lock step with PyTorch have found in the engine: each as the few lines that showed it."""
+
+import pytest
+
+import refgrad
+
+torch = pytest.importorskip("torch")
+
+
+def abs_records_a_sgn(t):
+    x = t.tensor([1.0, -2.0], requires_grad=True)
+    (g,) = t.autograd.grad(x.abs().sum(), x, create_graph=True)
+    return [n and n.name() for n, _ in g.grad_fn.next_functions]
+
+
+def amax_divides_before_it_masks(t):
+    x = t.tensor([1.0, 2.0], requires_grad=True)
+    (g,) = t.autograd.grad(x.amax() ** 2, x, create_graph=True)
+    return g.grad_fn.name()
+
+
+def product_of_a_vector_is_no_view(t):
+    v, m = t.ones(2, requires_grad=True), t.ones(2, 2)
+    y = v @ m
+    y.relu_()
+    return y.grad_fn.name(), y._is_view()
+
+
+def retain_grad_of_an_invalid_view(t):
+    x = t.tensor([-0.5, 1.0], requires_grad=True)
+    first, _ = x.split(1)
+    with t.no_grad():
+        x.mul_(2)
+    first.retain_grad()
+
+
+def hook_on_an_invalid_view(t):
+    x = t.tensor([-0.5, 1.0], requires_grad=True)
+    first, _ = x.split(1)
+    with t.no_grad():
+        x.mul_(2)
+    try:
+        first.register_hook(print)
+    except RuntimeError:
+        first.register_hook(print)  # into a table that was made before the first one raised
+        return "the second registers"
+
+
+def node_that_leads_nowhere(t):
+    x = t.tensor([1.0, 2.5], requires_grad=True)
+    with t.no_grad():
+        first, _ = x.unbind(0)
+    y = first.relu()
+    y.backward()
+    y.backward()
+
+
+def inference_tensor_beside_one_that_leads_nowhere(t):
+    x = t.tensor(1.5, requires_grad=True)
+    with t.inference_mode():
+        constant, view = t.tensor(0.5), x.unsqueeze(0)
+    view * constant
+    view.maximum(constant)
+
+
+def unbind_of_nothing(t):
+    return t.ones(0, requires_grad=True).unbind(0)
+
+
+def conversion_of_an_expanded_tensor(t):
+    return t.tensor([2.0, -1.0]).expand(2, 2).double().stride()
+
+
+def copy_of_a_tensor_to_itself(t):
+    x = t.tensor(1.5, requires_grad=True)
+    y = x * 2
+    z = y.expand(2)
+    z.copy_(z)
+    y.backward()
+
+
+def elements_assigned_to_themselves(t):
+    x = t.tensor(0.5).expand(2).unsqueeze(0)
+    x[0] = x
+    return x.tolist(), x._version
+
+
+FOUND = [
+    abs_records_a_sgn,
+    amax_divides_before_it_masks,
+    product_of_a_vector_is_no_view,
+    retain_grad_of_an_invalid_view,
+    hook_on_an_invalid_view,
+    node_that_leads_nowhere,
+    inference_tensor_beside_one_that_leads_nowhere,
+    unbind_of_nothing,
+    conversion_of_an_expanded_tensor,
+    copy_of_a_tensor_to_itself,
+    elements_assigned_to_themselves,
+]
+
+
+def outcome(function, library):
+    """What it returns, or the exception that it raises with the beginning of its message."""
+    try:
+        return function(library)
+    except Exception as error:
+        return type(error), str(error)[:60]
+
+
+@pytest.mark.parametrize("function", FOUND, ids=lambda f: f.__name__)
+def test_it_is_as_in_torch(function):
+    """The engine returns or raises what PyTorch does."""
+    assert outcome(function, refgrad) == outcome(function, torch)

@@ -12,7 +12,6 @@ from refgrad.ops.strided import as_strided, lay_out, place, strides_of, window
 from refgrad.tensor import Tensor
 from refgrad.views import strided_node
 
-
 REPEATED: Final = (
     "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please "
     "clone() the tensor before performing the operation."

@@ -8,18 +8,21 @@ torch = pytest.importorskip("torch")
 
 
 def abs_records_a_sgn(t):
+    """Not a sign."""
     x = t.tensor([1.0, -2.0], requires_grad=True)
     (g,) = t.autograd.grad(x.abs().sum(), x, create_graph=True)
     return [n and n.name() for n, _ in g.grad_fn.next_functions]
 
 
 def amax_divides_before_it_masks(t):
+    """So that its last node is the product."""
     x = t.tensor([1.0, 2.0], requires_grad=True)
     (g,) = t.autograd.grad(x.amax() ** 2, x, create_graph=True)
     return g.grad_fn.name()
 
 
 def product_of_a_vector_is_no_view(t):
+    """Of the matrix that it is squeezed from."""
     v, m = t.ones(2, requires_grad=True), t.ones(2, 2)
     y = v @ m
     y.relu_()
@@ -27,6 +30,7 @@ def product_of_a_vector_is_no_view(t):
 
 
 def retain_grad_of_an_invalid_view(t):
+    """It asks for the node, and so raises."""
     x = t.tensor([-0.5, 1.0], requires_grad=True)
     first, _ = x.split(1)
     with t.no_grad():
@@ -35,6 +39,7 @@ def retain_grad_of_an_invalid_view(t):
 
 
 def hook_on_an_invalid_view(t):
+    """The second goes into a table that was made before the first one raised."""
     x = t.tensor([-0.5, 1.0], requires_grad=True)
     first, _ = x.split(1)
     with t.no_grad():
@@ -42,11 +47,12 @@ def hook_on_an_invalid_view(t):
     try:
         first.register_hook(print)
     except RuntimeError:
-        first.register_hook(print)  # into a table that was made before the first one raised
+        first.register_hook(print)
         return "the second registers"
 
 
 def node_that_leads_nowhere(t):
+    """It saves its operand all the same, and frees it."""
     x = t.tensor([1.0, 2.5], requires_grad=True)
     with t.no_grad():
         first, _ = x.unbind(0)
@@ -56,6 +62,7 @@ def node_that_leads_nowhere(t):
 
 
 def inference_tensor_beside_one_that_leads_nowhere(t):
+    """maximum saves both, mul only what it needs."""
     x = t.tensor(1.5, requires_grad=True)
     with t.inference_mode():
         constant, view = t.tensor(0.5), x.unsqueeze(0)
@@ -64,14 +71,17 @@ def inference_tensor_beside_one_that_leads_nowhere(t):
 
 
 def unbind_of_nothing(t):
+    """No output, and no node."""
     return t.ones(0, requires_grad=True).unbind(0)
 
 
 def conversion_of_an_expanded_tensor(t):
+    """Is laid out anew."""
     return t.tensor([2.0, -1.0]).expand(2, 2).double().stride()
 
 
 def copy_of_a_tensor_to_itself(t):
+    """Is recorded; backward writes to the repeated elements, which is refused."""
     x = t.tensor(1.5, requires_grad=True)
     y = x * 2
     z = y.expand(2)
@@ -80,6 +90,7 @@ def copy_of_a_tensor_to_itself(t):
 
 
 def elements_assigned_to_themselves(t):
+    """Nothing moves, so nothing is refused."""
     x = t.tensor(0.5).expand(2).unsqueeze(0)
     x[0] = x
     return x.tolist(), x._version

@@ -22,6 +22,7 @@ from refgrad.dtypes import (
     to_numpy,
 )
 from refgrad.dtypes import dtype as KIND  # noqa: N812 - `dtype` is also a parameter
+from refgrad.ops.shaping import kept_order
 from refgrad.public import wrong_type
 from refgrad.tensor import Tensor
 from refgrad.views import born
@@ -153,7 +154,8 @@ def full_like(
         raise wrong_type("full_like", "input", 1, input)
     stored = new_dtype("full_like", dtype or input.dtype)
     refuse_lost(fill_value, stored)
-    return made(np.full_like(input._array, fill_value, dtype=stored), requires_grad)
+    array = input._array
+    return made(np.full_like(array, fill_value, dtype=stored, order=kept_order(array)), requires_grad)
 
 
 def refuse_lost(value: Any, stored: np.dtype[Any]) -> None:

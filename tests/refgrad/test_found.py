@@ -80,6 +80,11 @@ def conversion_of_an_expanded_tensor(t):
     return t.tensor([2.0, -1.0]).expand(2, 2).double().stride()
 
 
+def tensor_like_an_expanded_one(t):
+    """Is laid out anew."""
+    return t.ones_like(t.tensor([2.0, -1.0]).expand(2, 2)).stride()
+
+
 def copy_of_a_tensor_to_itself(t):
     """Is recorded; backward writes to the repeated elements, which is refused."""
     x = t.tensor(1.5, requires_grad=True)
@@ -106,6 +111,7 @@ FOUND = [
     inference_tensor_beside_one_that_leads_nowhere,
     unbind_of_nothing,
     conversion_of_an_expanded_tensor,
+    tensor_like_an_expanded_one,
     copy_of_a_tensor_to_itself,
     elements_assigned_to_themselves,
 ]

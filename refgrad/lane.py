@@ -14,7 +14,6 @@ from numpy import asarray, ndarray
 
 from refgrad.graph import FREED
 from refgrad.opnode import OpNode
-from refgrad.tensor import Tensor
 from refgrad.versions import check_saved, clock
 
 
@@ -74,7 +73,8 @@ def take_lane(pending: dict[Any, Any], fit: Any, *, keep: bool) -> OpNode | None
                 if type(ct) is not ndarray or ct.dtype is not target.dtype or ct.shape != target.shape:
                     ct = fit(ct, (target.shape, target.dtype))
                 if target is following:
-                    ahead = total(ahead, ct)
+                    both = plus(ahead, ct)
+                    ahead = both if type(both) is ndarray else asarray(both)
                 elif target in pending:
                     both = plus(pending[target], ct)
                     pending[target] = both if type(both) is ndarray else asarray(both)
@@ -104,9 +104,3 @@ def take_lane(pending: dict[Any, Any], fit: Any, *, keep: bool) -> OpNode | None
             if saved is not None and node.saved is None:  # it has not run
                 node.saved, node.tensors = saved, tensors
         raise
-
-
-def total(held: Any, g: Any) -> Any:
-    """What has arrived, and what arrives now; an array also where it has no dimensions."""
-    both = held + g
-    return both if type(both) is ndarray or type(both) is Tensor else asarray(both)

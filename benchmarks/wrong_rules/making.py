@@ -280,8 +280,8 @@ def of_walk() -> Iterator[WrongRule]:
     How a complex cotangent is cast to a real dtype is not among it, for the programs are of real numbers.
     """
     within = [(walk, name) for name in ("sum_to", "_fit_array", "_fit_tensor", "total")]
-    for module, name in (*within, (lane, "total")):
-        function = getattr(module, name)
+    for module, name in (*within, (lane, "plus")):  # which does to arrays what `total` does
+        function = getattr(walk, "total" if module is lane else name)
         place = "" if module is walk else "in the short walk"
         tree = source_of(function)
         for change in (*inside(tree), *names_swapped(tree, kinds_by_annotation(function))):

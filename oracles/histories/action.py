@@ -64,6 +64,11 @@ class Observed(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="is", 
     tensors: dict[int, Seen] = {}
 
 
+BROKEN = "internal assertion"
+"""What is said to be raised where a library finds itself broken. PyTorch then says nothing of what should have been: a
+history ends there."""
+
+
 def differences(action: Action, ours: Observed, theirs: Observed) -> list[str]:
     """What is not the same in two observations of one step, each as a sentence; `ours` is PyTorch's."""
     if ours.raised != theirs.raised:

@@ -98,9 +98,22 @@ class Drawing:
         return Action("view", (on,), self.draw(st.sampled_from(names)))
 
     def write(self) -> Action:
-        """A write in place."""
+        """A write in place.
+
+        What is written lies elsewhere, or at the very same place. PyTorch promises nothing of the rest, and refuses it
+        only where both are contiguous.
+        """
         name = self.draw(st.sampled_from(list(WRITES)))
-        return Action("write", self._several(WRITES[name][0]), name)
+        on = self._several(WRITES[name][0])
+        if len(on) > 1 and name != "set_first" and self._tangled(*on):
+            on = (on[0], on[0])
+        return Action("write", on, name)
+
+    def _tangled(self, first: int, second: int) -> bool:
+        """Whether two tensors share memory, and it hangs on the order of writing what is read."""
+        one, other = self.player.tensors[first], self.player.tensors[second]
+        shared = one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr()
+        return shared and first != second and not (one.is_contiguous() and other.is_contiguous())
 
     def change(self) -> Action:
         """A change of what a tensor is or keeps."""

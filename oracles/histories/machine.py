@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 from msgspec import structs
 
-from oracles.histories.action import WILD, Action, History, Observed, differences
+from oracles.histories.action import BROKEN, WILD, Action, History, Observed, differences
 from oracles.histories.drawing import Drawing
 from oracles.histories.player import Player
 
@@ -76,6 +76,9 @@ class LockStep(RuleBasedStateMachine):
         """
         before = set(self.pytorch.tensors)
         ours, theirs = both(self.pytorch, self.partner, action)
+        if ours.raised == BROKEN:
+            self.over = True
+            return
         type(self).steps += 1
         found = differences(action, ours, theirs)
         if ours.raised or theirs.raised:

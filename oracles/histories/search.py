@@ -11,7 +11,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from oracles.answers import Died, Hung, Unsupported
 from oracles.clauses.deviations import HistoryDeviation
-from oracles.histories.action import Action, History, Observed, differences
+from oracles.histories.action import BROKEN, Action, History, Observed, differences
 from oracles.histories.machine import Differs, LockStep, Partner, both, machine
 from oracles.histories.player import Player
 from oracles.histories.shrink import shrunk
@@ -119,6 +119,8 @@ def replay(history: History, partner: Partner) -> Differs | None:
             if any(n not in player.tensors for n in action.on):
                 return None
             ours, theirs = both(player, partner, action)
+            if ours.raised == BROKEN:
+                return None
             if ours.raised or theirs.raised:
                 raised[number] = ours.raised or theirs.raised
             found = differences(action, ours, theirs)

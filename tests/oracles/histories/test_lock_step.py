@@ -11,7 +11,8 @@ import msgspec
 import pytest
 import torch
 
-from oracles.histories.action import Action, History, Observed, Seen, differences, exact
+import refgrad
+from oracles.histories.action import BROKEN, Action, History, Observed, Seen, differences, exact
 from oracles.histories.player import Player
 from oracles.histories.search import RemotePartner, kind_of, replay, search
 from oracles.histories.spelling import script, spelled
@@ -256,3 +257,19 @@ def test_a_mode_without_effect_is_found(tmp_path):
         *findings, _ = search(lambda: RemotePartner(remote), "idle", 30, 1, {})
     assert findings
     assert min(len(f.history.actions) for f in findings) <= 4
+
+
+def test_nothing_is_expected_of_a_library_that_finds_itself_broken():
+    """PyTorch fails an internal assertion where a tensor that retained its gradient was detached and is written to."""
+    history = History(
+        (
+            LEAF,
+            Action("apply", (0,), "double", makes=1),
+            Action("change", (1,), "retain_grad"),
+            Action("change", (1,), "detach_"),
+            Action("write", (1, 0), "copy_"),
+        )
+    )
+    player = Player(torch)
+    assert [player.play(action).raised for action in history.actions][-1] == BROKEN
+    assert replay(history, Player(refgrad)) is None

@@ -108,12 +108,11 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
 
 
 def lies_as(array: Array, other: Array) -> bool:
-    """Whether both are the same elements of the same memory, but for dimensions of one element before them."""
+    """Whether both are the same elements of the same memory."""
 
     def where(x: Array) -> Any:
-        while x.ndim and x.shape[0] == 1:
-            x = x[0, ...]
-        return x.__array_interface__["data"], x.shape, x.strides, x.dtype
+        strides = [stride for stride, size in zip(x.strides, x.shape, strict=True) if size != 1]
+        return x.__array_interface__["data"], x.shape, strides, x.dtype
 
     return bool(where(array) == where(other))
 

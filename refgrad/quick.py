@@ -127,6 +127,8 @@ def quick_binary(op: Op, otherwise: Callable[[Any, Any], Any]) -> Callable[[Any,
             return otherwise(input, other)
         if type(y) is not ndarray:
             y = np.asarray(y)
+        elif y.ndim > 1 and type(other) is Tensor and x.strides != z.strides:
+            y = laid_out(y, x, z)
         if mode.enabled is True:
             node = input._node
             if node is None:
@@ -170,6 +172,20 @@ def quick_binary(op: Op, otherwise: Callable[[Any, Any], Any]) -> Callable[[Any,
         return Tensor(y)
 
     return with_own_code(function)
+
+
+def laid_out(y: Any, x: Any, z: Any) -> Any:
+    """A result as PyTorch lays it out where operands of one shape lie differently: as the first of them.
+
+    NumPy falls back to rows then. An operand that repeats elements has no layout of its own.
+    """
+    if x.shape != z.shape or 0 in x.strides or 0 in z.strides:
+        return y
+    made = np.empty_like(x, y.dtype)
+    if made.strides == y.strides:
+        return y
+    np.copyto(made, y)
+    return made
 
 
 def with_own_code(function: F) -> F:

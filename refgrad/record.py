@@ -20,7 +20,7 @@ from refgrad.graph import Extras, Meta, Node, leaf_node
 from refgrad.modes import mode
 from refgrad.op import COMMON, FLOAT, MOVES, Op
 from refgrad.opnode import OpNode, filled, node_class
-from refgrad.quick import quick_binary, quick_unary
+from refgrad.quick import laid_out, quick_binary, quick_unary
 from refgrad.saved import show
 from refgrad.tensor import Tensor
 from refgrad.versions import version_of
@@ -86,6 +86,8 @@ def _apply(op: Op, inputs: Sequence[Any], settings: Mapping[str, Any]) -> Any:
     answer = op.evaluate(*operands, **settings)
     count = len(answer) if op.many else len(op.outputs)
     several = op.many or count + len(op.aux) > 1
+    if op.simple and answer.ndim > 1 and operands[0].strides != operands[1].strides:
+        answer = laid_out(answer, *operands)
     results = [_array(r) for r in answer] if several else [_array(answer)]
     made = [Tensor(out if half is None else _round(out, half)) for out in results[:count]]
     if mode.enabled and not (op.view and inputs[0].is_inference()):

@@ -85,6 +85,20 @@ def tensor_like_an_expanded_one(t):
     return t.ones_like(t.tensor([2.0, -1.0]).expand(2, 2)).stride()
 
 
+def sum_of_tensors_that_lie_differently(t):
+    """Lies as the first, also where one of them is cast."""
+    rows = t.arange(6.0).view(2, 3)
+    columns = t.arange(6.0).view(3, 2).t()
+    pairs = [(rows, columns), (columns, rows), (columns, rows.double()), (rows.bfloat16(), columns)]
+    return [(a + b).stride() for a, b in pairs]
+
+
+def copy_of_a_number_into_one_element(t):
+    """Is refused: the same memory, and another shape."""
+    x = t.tensor(1.0)
+    x.unsqueeze(0).copy_(x)
+
+
 def copy_of_a_tensor_to_itself(t):
     """Is recorded; backward writes to the repeated elements, which is refused."""
     x = t.tensor(1.5, requires_grad=True)
@@ -112,6 +126,8 @@ FOUND = [
     unbind_of_nothing,
     conversion_of_an_expanded_tensor,
     tensor_like_an_expanded_one,
+    sum_of_tensors_that_lie_differently,
+    copy_of_a_number_into_one_element,
     copy_of_a_tensor_to_itself,
     elements_assigned_to_themselves,
 ]

@@ -16,6 +16,7 @@ from refgrad.ops.shapes import expanded
 from refgrad.ops.shaping import expand, squeeze_in_place, view
 from refgrad.public import check_tensor, type_name
 from refgrad.record import apply
+from refgrad.slices import repeats
 from refgrad.tensor import Tensor, normal_dim
 from refgrad.views import check_write
 
@@ -34,7 +35,9 @@ def fill_(self: Tensor, value: Any) -> Tensor:
             raise RuntimeError(
                 f"fill_ only supports 0-dimension value tensor but got tensor with {value._array.ndim} dimensions."
             )
-        return overwrite(self, lambda x: apply(filling.fill, (x, value)), (value,), casts=True, shared="")
+        # a number may be written to repeated elements; a tensor PyTorch copies, which they refuse
+        shared = None if repeats(self._array.shape, self._array.strides) else ""
+        return overwrite(self, lambda x: apply(filling.fill, (x, value)), (value,), casts=True, shared=shared)
     if not isinstance(value, Number):
         name = type_name(value)
         raise TypeError(

@@ -37,9 +37,13 @@ def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Remo
             self.state().hooks = Hooks()  # PyTorch too makes a table before it raises, and never asks again
             raise
         return add(hooks, hook)
-    if node is not None:
-        return add(extras_of(node).tensor_hooks.setdefault(self.output_nr, Hooks()), hook)
     state = self.state()
+    if node is not None:
+        hooks = extras_of(node).tensor_hooks.setdefault(self.output_nr, Hooks())
+        old = state.accumulator() if state.accumulator is not None else None
+        if old is not None:  # of the leaf that it was: PyTorch's node there asks the tensor for its hooks
+            extras_of(old).tensor_hooks = {0: hooks}
+        return add(hooks, hook)
     if state.hooks is None:
         state.hooks = Hooks()
         _link(self)

@@ -99,6 +99,27 @@ def copy_of_a_number_into_one_element(t):
     x.unsqueeze(0).copy_(x)
 
 
+def number_assigned_to_repeated_elements(t):
+    """Is refused, where `fill_` with it is not."""
+    x = t.tensor([0.0, 1.5]).expand(2, 2)
+    x.fill_(2.0)
+    x[...] = 3.0
+
+
+def hook_of_a_leaf_that_is_none_any_more(t):
+    """Sees what arrives at the leaf that it was."""
+    seen = []
+    x = t.tensor([-1.5, 0.0], requires_grad=True)
+    y = x.double()
+    x.detach_()
+    x.add_(y)
+    x.register_hook(lambda g: seen.append(g.tolist()))
+    try:
+        y.sum().backward()
+    except RuntimeError as error:
+        return seen, str(error)
+
+
 def copy_of_a_tensor_to_itself(t):
     """Is recorded; backward writes to the repeated elements, which is refused."""
     x = t.tensor(1.5, requires_grad=True)
@@ -126,6 +147,8 @@ FOUND = [
     unbind_of_nothing,
     conversion_of_an_expanded_tensor,
     tensor_like_an_expanded_one,
+    number_assigned_to_repeated_elements,
+    hook_of_a_leaf_that_is_none_any_more,
     sum_of_tensors_that_lie_differently,
     copy_of_a_number_into_one_element,
     copy_of_a_tensor_to_itself,

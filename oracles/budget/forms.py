@@ -27,6 +27,7 @@ FORMS: dict[str, tuple[dict[str, str], ...]] = {
     "exp": ({"x": "y"},),
     "exp2": ({"x": "y*log(2)"},),
     "expm1": ({"x": "y + 1"},),
+    "ldexp": ({"a": "2**b", "b": "y*log(2)"},),
     "log": ({"x": "1/x"},),
     "log10": ({"x": "1/(x*log(10))"},),
     "log1p": ({"x": "1/(x + 1)"},),
@@ -41,8 +42,8 @@ FORMS: dict[str, tuple[dict[str, str], ...]] = {
 }
 """By op, the forms that sound libraries use; by input, over `y` (the rounded output) and the inputs.
 
-An input that a form does not list has SymPy's own form. PyTorch and JAX reuse the outputs of tan, tanh, sqrt
-and div; HIPS autograd divides by cos(x)**2, cosh(x)**2, b**2 and Abs(x), and takes x**-0.5.
+An input that a form does not list has SymPy's own form. PyTorch and JAX reuse the outputs of tan, tanh, sqrt,
+div and ldexp; HIPS autograd divides by cos(x)**2, cosh(x)**2, b**2 and Abs(x), and takes x**-0.5.
 """
 
 

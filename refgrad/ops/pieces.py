@@ -80,6 +80,7 @@ def _(tensors: Any, dim: int = 0) -> Any:
 def _(input: Any, dim: int = 0) -> Any:
     """Views of what stands at each place along `dim`, as a tuple."""
     check_tensor("unbind", input)
+    input._settle()  # an invalid view says so before its dimensions are looked at
     if not input._array.ndim:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     return apply(unbind, (input,), {"dim": normal_dim(dim, input._array.ndim)})

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from refgrad.dtypes import Array
+from refgrad.modes import mode
 from refgrad.op import MOVES, Op, op
 from refgrad.ops.indexing import select
 from refgrad.ops.shaping import cat
@@ -80,7 +81,8 @@ def _(tensors: Any, dim: int = 0) -> Any:
 def _(input: Any, dim: int = 0) -> Any:
     """Views of what stands at each place along `dim`, as a tuple."""
     check_tensor("unbind", input)
-    input._settle()  # an invalid view says so before its dimensions are looked at
+    if mode.enabled:
+        input._settle()  # an invalid view says so before its dimensions are looked at
     if not input._array.ndim:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     return apply(unbind, (input,), {"dim": normal_dim(dim, input._array.ndim)})

@@ -21,7 +21,7 @@ from oracles.arrayed.shapes import decided, evaluated, gathering, keeping, lines
 from oracles.arrayed.sums import added, prefixes, total, unless
 from oracles.budget import rounded
 from oracles.budget.accuracy import CLASSES, CORRECT, Precision
-from oracles.budget.forms import form
+from oracles.budget.forms import FORMS, form
 from oracles.budget.scalars import Arithmetic
 from oracles.budget.sums import CHEAPER, SHORT
 from oracles.budget.sums import SMALL as MANY_PRODUCTS
@@ -143,7 +143,8 @@ class Fields:
 
     def call(self, op: str, f: Derived, *xs: Field) -> Any:
         """Apply an elementwise op: one rounding where it is elementary, else step by step from its meaning."""
-        if op not in CLASSES or dict(f.fixed).get("alpha", 1) != 1:
+        whole = op in CLASSES and dict(f.fixed).get("alpha", 1) == 1
+        if not whole and op not in FORMS:
             return self.lift(self._asked(f.value, xs))
         if op == "div" and self.variant and not xs[0].needs:  # PyTorch: number / x is reciprocal(x) * number
             return self.mul(xs[0], self.call("reciprocal", derive("1/x", ("x",)), xs[1]))
@@ -157,6 +158,9 @@ class Fields:
                 for p, x in zip(partials, xs, strict=True)
             ]
 
+        if not whole:
+            made = self.silently(lambda: self.lift(self._asked(f.value, xs)))
+            return self.make(made.balls, 0, xs, pull)
         return self.make(evaluated(f.value, [x.balls for x in xs]), CLASSES[op], xs, pull)
 
     def each(self, op: str, f: Derived, operands: Sequence[Field]) -> Field:

@@ -46,7 +46,6 @@ CLASSES: dict[str, int] = {
     "expm1": TRANSCENDENTAL,
     "floor": 0,
     "frac": 0,  # the whole part of a number is as fine as the number: their difference is exact
-    "ldexp": TRANSCENDENTAL + CORRECT,  # a power of 2, and a product
     "log10": TRANSCENDENTAL,
     "log2": TRANSCENDENTAL,
     "mul": CORRECT,

@@ -18,7 +18,7 @@ from flint import arb
 
 from oracles.budget import kinks, powers, sums
 from oracles.budget.accuracy import CLASSES, CORRECT, Precision
-from oracles.budget.forms import form
+from oracles.budget.forms import FORMS, form
 from oracles.budget.scalars import Column, Rounded
 from oracles.budget.sweep import Block, Pull, sweep
 from oracles.exact.lowering import Derived, Lowered, derive
@@ -234,8 +234,12 @@ class Rounding:
         return [results[n] for n in range(len(columns[0]))]
 
     def call(self, op: str, f: Derived, *xs: Any) -> Any:
-        """Apply an elementwise op: one rounding where it is elementary, else step by step from its meaning."""
-        if op not in CLASSES or dict(f.fixed).get("alpha", 1) != 1:
+        """Apply an elementwise op: one rounding where it is elementary, else step by step from its meaning.
+
+        An op of several steps whose slopes have a form of their own, such as ldexp, pulls back by that.
+        """
+        whole = op in CLASSES and dict(f.fixed).get("alpha", 1) == 1
+        if not whole and op not in FORMS:
             return self._asked(f.value, xs)
         if op == "div" and self.variant and not xs[0].needs:  # PyTorch: number / x is reciprocal(x) * number
             return self.mul(xs[0], self.call("reciprocal", derive("1/x", ("x",)), xs[1]))
@@ -250,6 +254,12 @@ class Rounding:
                 for p, x in zip(partials, xs, strict=True)
             ]
 
+        if not whole:
+            with self.silent():
+                made = self._asked(f.value, xs)
+            if type(made) is Column:
+                return self.make_column(made.balls, 0, xs, pull)
+            return self.make(made.ball, 0, xs, pull)
         if type(xs[0]) is Column:
             balls = [b if type(b) is arb else arb(b) for b in f.value.over([x.balls for x in xs])]
             return self.make_column(balls, CLASSES[op], xs, pull)

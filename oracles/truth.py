@@ -143,9 +143,12 @@ class Truths:
                 balls = self._truth(bits)
                 truth = balls.answers[case.order]
                 exists = all(b.is_finite() or infinities.infinite(b) for b in infinities.balls_of(truth))
+                exists = exists and not balls.lost
                 if not exists and bits == START_BITS:
                     bits *= 4
                     continue
+                if balls.lost:  # what a mask hides is nan times 0 to a library
+                    return Unknown(LACKS)
                 budget = _budgets(case, budgeted, truth, free=model.touched > 0 or balls.kinks > 0)
                 if budget is None:
                     return Unknown(
@@ -231,10 +234,14 @@ def _enclosed(
 
 @dataclass(frozen=True)
 class _Balls:
-    """The true answers to a case, by order, in balls of one precision, and how many kinks the program stands on."""
+    """The true answers to a case, by order, in balls of one precision, and how many kinks the program stands on.
+
+    lost: whether some result on the way has no value.
+    """
 
     answers: dict[int, Answerlike]
     kinks: int
+    lost: bool
 
 
 def _truth(case: Case) -> _Balls:
@@ -260,7 +267,14 @@ def _truth(case: Case) -> _Balls:
         for name, out in zip(labels(case, "second_cotangents"), outputs, strict=True):
             answer[name] = (out.shape, [n.tangent for n in out.flat])
         answers[2] = answer
-    return _Balls(answers, algebra.at_kink)
+    between = [known[n] for n in range(len(values), len(known)) if n not in case.program.outputs]
+    return _Balls(answers, algebra.at_kink, _lost(between))
+
+
+def _lost(results: Sequence[Objects]) -> bool:
+    """Whether a result on the way has no value: an operand was outside of its domain."""
+    scalars = (n for result in results if result.dtype == object for n in result.flat)
+    return any(n.value.is_nan() for n in scalars)
 
 
 def _signed_zeros(case: Case) -> bool:

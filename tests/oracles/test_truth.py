@@ -393,3 +393,14 @@ def test_working_bits_are_put_back() -> None:
         with pytest.raises(ValueError, match="on purpose"):
             fail()
         assert digits() < 30
+
+
+def test_what_a_mask_hides_outside_a_domain_is_not_told() -> None:
+    """acos of 2 has no value; where it is filled over, its slope is 0 times nan to a library, which is no fault."""
+    given: dict[str, Any] = {"a": [2.0], "m": np.array([True]), "v": np.array(0.5)}
+    steps = [step("acos", 0), step("masked_fill", 3, 1, 2)]
+    found = enclose(case(given, steps, [[1.0]]))
+    assert isinstance(found, Unknown)
+    assert "outside the domain" in found.reason
+    within = enclose(case(given | {"a": [0.5]}, steps, [[1.0]]))
+    assert isinstance(within, Enclosed)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from refgrad.graph import Extras
+from refgrad.layout import is_dense
 from refgrad.modes import mode
 from refgrad.ops.shaping import clone
 from refgrad.tensor import Tensor
@@ -69,19 +70,9 @@ def store(holder: Tensor, g: Any, create_graph: bool) -> None:
         if not mode.inference:
             version_of(state.grad).count = 1
         return
-    dense = _is_dense(holder._array)
+    dense = is_dense(holder._array)
     fresh = np.empty_like(holder._array, order="K" if dense else "C", subok=False, dtype=g.dtype)
     np.copyto(fresh, g)
     state.grad = born(Tensor(fresh))
     if not mode.inference:
         version_of(state.grad).count = 1  # PyTorch, too, copies into memory of the gradient's own
-
-
-def _is_dense(array: np.ndarray[Any, Any]) -> bool:
-    """Whether the elements fill one block of memory, in some order of the dimensions."""
-    expected = array.itemsize
-    for stride, size in sorted(zip(array.strides, array.shape, strict=True)):
-        if size != 1 and stride != expected:
-            return False
-        expected *= size
-    return True

@@ -9,6 +9,7 @@ import numpy as np
 
 from refgrad.dtypes import Array, Number, complex64, dtype
 from refgrad.inplace import EXPANDED, NAMES, SHARED, in_place, overlapping, overwrite, reshaped
+from refgrad.layout import repeats
 from refgrad.modes import is_grad_enabled
 from refgrad.ops import filling
 from refgrad.ops.indexing import Indices, as_integers, places, subscripted
@@ -16,7 +17,6 @@ from refgrad.ops.shapes import expanded
 from refgrad.ops.shaping import expand, squeeze_in_place, view
 from refgrad.public import check_tensor, type_name
 from refgrad.record import apply
-from refgrad.slices import repeats
 from refgrad.tensor import Tensor, normal_dim
 from refgrad.views import check_write
 

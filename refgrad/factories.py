@@ -22,7 +22,7 @@ from refgrad.dtypes import (
     to_numpy,
 )
 from refgrad.dtypes import dtype as KIND  # noqa: N812 - `dtype` is also a parameter
-from refgrad.ops.shaping import kept_order
+from refgrad.layout import kept_order
 from refgrad.public import wrong_type
 from refgrad.tensor import Tensor
 from refgrad.views import born

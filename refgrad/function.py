@@ -14,7 +14,7 @@ from refgrad.customsaved import PackedTensor
 from refgrad.customsaved import kept as keep
 from refgrad.dtypes import is_continuous
 from refgrad.forward_ad import suspended
-from refgrad.graph import Edge, leaf_node
+from refgrad.graph import edge_of
 from refgrad.inplace import rebase
 from refgrad.modes import is_grad_enabled, mode, no_grad
 from refgrad.tensor import Tensor
@@ -195,13 +195,8 @@ def _node(ctx: BackwardCFunction, args: Sequence[Any]) -> FunctionNode:
     """The node of this application, which leads to what made its arguments."""
     places = [i for i, x in enumerate(args) if isinstance(x, Tensor)]
     node = ctx._forward_cls._node_cls(ctx, len(args), places)
-    node.lead_to([_edge(args[i]) for i in places])
+    node.lead_to([edge_of(args[i]) for i in places])
     return node
-
-
-def _edge(x: Tensor) -> Edge | None:
-    node = x.grad_fn or leaf_node(x)
-    return None if node is None else (node, x.output_nr)
 
 
 def _cut_off(y: Tensor, *, given: bool, dirty: bool) -> Tensor:

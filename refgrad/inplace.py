@@ -11,13 +11,14 @@ import numpy as np
 
 from refgrad.dtypes import Array, dtype, from_numpy_dtype, is_half
 from refgrad.graph import Extras, Node
+from refgrad.layout import REPEATED, is_dense, repeats
 from refgrad.modes import is_grad_enabled, mode
 from refgrad.op import Op
 from refgrad.opnode import OpNode
 from refgrad.ops.shaping import clone
 from refgrad.public import FUNCTIONS
 from refgrad.record import NONE, apply
-from refgrad.slices import REPEATED, CopySlices, repeats
+from refgrad.slices import CopySlices
 from refgrad.tensor import Tensor
 from refgrad.versions import INFERENCE_WRITE, Version, unversioned, version_of
 from refgrad.views import check_write, set_edge, written
@@ -212,17 +213,7 @@ def overlapping(a: Array, b: Array, *, same: bool = False) -> bool:
     if not a.size or not b.size or not np.may_share_memory(a, b):
         return False
     where = [(x.__array_interface__["data"], x.shape, x.strides) for x in (a, b)]
-    return (same or where[0] != where[1]) and dense(a) and dense(b)
-
-
-def dense(array: Array) -> bool:
-    """Whether the elements fill one block of memory, in some order of the dimensions."""
-    expected = array.itemsize
-    for stride, size in sorted(zip(array.strides, array.shape, strict=True)):
-        if size != 1 and stride != expected:
-            return False
-        expected *= size
-    return True
+    return (same or where[0] != where[1]) and is_dense(a) and is_dense(b)
 
 
 NAMES: Final = (  # noqa: SIM905 (a name a line would be a page)

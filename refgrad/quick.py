@@ -16,6 +16,7 @@ from numpy import ndarray
 from refgrad.binding import BOTH, FIRST, NOTHING, OUTPUT
 from refgrad.dtypes import F32, F64
 from refgrad.graph import leaf_node, next_number
+from refgrad.layout import laid_out
 from refgrad.modes import mode
 from refgrad.op import Op
 from refgrad.opnode import node_class
@@ -172,20 +173,6 @@ def quick_binary(op: Op, otherwise: Callable[[Any, Any], Any]) -> Callable[[Any,
         return Tensor(y)
 
     return with_own_code(function)
-
-
-def laid_out(y: Any, x: Any, z: Any) -> Any:
-    """A result as PyTorch lays it out where operands of one shape lie differently: as the first of them.
-
-    NumPy falls back to rows then. An operand that repeats elements has no layout of its own.
-    """
-    if x.shape != z.shape or 0 in x.strides or 0 in z.strides:
-        return y
-    made = np.empty_like(x, y.dtype)
-    if made.strides == y.strides:
-        return y
-    np.copyto(made, y)
-    return made
 
 
 def with_own_code(function: F) -> F:

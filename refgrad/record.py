@@ -17,10 +17,11 @@ from refgrad.dtypes import (
     to_numpy,
 )
 from refgrad.graph import Extras, Meta, Node, leaf_node
+from refgrad.layout import laid_out
 from refgrad.modes import mode
 from refgrad.op import COMMON, FLOAT, MOVES, Op
 from refgrad.opnode import OpNode, filled, node_class
-from refgrad.quick import laid_out, quick_binary, quick_unary
+from refgrad.quick import quick_binary, quick_unary
 from refgrad.saved import show
 from refgrad.tensor import Tensor
 from refgrad.versions import version_of

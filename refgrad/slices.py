@@ -1,26 +1,17 @@
 """CopySlices: how a base is differentiated through a write to one of its views."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from refgrad.dtypes import Array
 from refgrad.graph import FREED, Edge, Extras, Node, next_number
+from refgrad.layout import REPEATED, repeats
 from refgrad.opnode import OpNode
 from refgrad.ops.strided import as_strided, lay_out, place, strides_of, window
 from refgrad.tensor import Tensor
 from refgrad.views import strided_node
-
-REPEATED: Final = (
-    "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please "
-    "clone() the tensor before performing the operation."
-)
-
-
-def repeats(size: Sequence[int], stride: Sequence[int]) -> bool:
-    """Whether some elements stand at one place."""
-    return 0 not in size and any(s == 0 and n > 1 for s, n in zip(stride, size, strict=True))
 
 
 class CopySlices(Node):

@@ -154,7 +154,7 @@ def _ramp(shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
 
 
 def along(d: Drawing, op: str, public: Any) -> int:
-    """cumsum, log_softmax: along one dimension."""
+    """cumsum, cumprod, softmax, log_softmax: along one dimension."""
     x = d.operand(least=1 if d.face == "negative dim" else 0)
     return d.apply(op, Ref(x), settings={"dim": one_dim(d, d.values[x].ndim)})
 
@@ -162,12 +162,14 @@ def along(d: Drawing, op: str, public: Any) -> int:
 LINES: dict[str, Callable[[Drawing, str, Any], int]] = {
     "amax": reduction,
     "amin": reduction,
+    "cumprod": along,
     "cumsum": along,
     "linalg.vector_norm": norm,
     "log_softmax": along,
     "max": extreme,
     "min": extreme,
     "prod": prod,
+    "softmax": along,
     "std": std,
     "var": var,
 }

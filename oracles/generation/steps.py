@@ -179,12 +179,6 @@ def reduction(d: Drawing, op: str, public: Any) -> int:
     return d.apply(op, Ref(x), settings=settings)
 
 
-def along(d: Drawing, op: str, public: Any) -> int:
-    """cumprod, softmax: along one dimension."""
-    x = d.operand(least=1 if d.face == "negative dim" else 0)
-    return d.apply(op, Ref(x), settings={"dim": one_dim(d, d.values[x].ndim)})
-
-
 def cat(d: Drawing, op: str, public: Any) -> int:
     """cat of one to three tensors, equal but along `dim`; perhaps the same one twice."""
     if d.face == "empty" and d.integer(0, 1):  # one of one dimension and no elements counts for nothing
@@ -322,7 +316,6 @@ DRAWERS: dict[str, Callable[[Drawing, str, Any], int]] = {
     **MOVES,
     "cat": cat,
     "clamp": clamp,
-    "cumprod": along,
     "expand": expand,
     "getitem": getitem,
     "linalg.solve": solve,
@@ -331,7 +324,6 @@ DRAWERS: dict[str, Callable[[Drawing, str, Any], int]] = {
     "mean": reduction,
     "pow": power,
     "reshape": reshape,
-    "softmax": along,
     "sum": reduction,
     "transpose": transpose,
     "where": where,

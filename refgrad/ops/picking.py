@@ -116,6 +116,12 @@ def _(input: Any, dim: int, index: Any, src: Any) -> Any:
     check_tensor("scatter_add", input)
     check_tensor("scatter_add", index, "index", 3)
     check_tensor("scatter_add", src, "src", 4)
+    dim = scattered_dim(input, dim, index, src)
+    return apply(scatter_add, (input, index, src), {"dim": dim})
+
+
+def scattered_dim(input: Any, dim: int, index: Any, src: Any) -> int:
+    """The dimension along which `index` places `src`, counted from the front; RuntimeError unless all of them fit."""
     dim = normal_dim(dim, input._array.ndim)
     if index._array.dtype.kind not in "iu":
         raise RuntimeError("scatter(): Expected dtype int32/int64 for index")
@@ -131,7 +137,7 @@ def _(input: Any, dim: int, index: Any, src: Any) -> Any:
             f"and to be no larger size than src {list(given)}"
         )
     check_places(index._array, shape, dim)
-    return apply(scatter_add, (input, index, src), {"dim": dim})
+    return dim
 
 
 def check_ranks(index: Shape, shape: Shape, of: str) -> None:

@@ -10,10 +10,9 @@ import numpy as np
 from refgrad.dtypes import Array
 from refgrad.op import NO_GRADIENT, OWN, op
 from refgrad.ops.arithmetic import where
-from refgrad.ops.picking import check_places, check_ranks, gather, grid, scatter_add, zeros_of
+from refgrad.ops.picking import gather, grid, scatter_add, scattered_dim, zeros_of
 from refgrad.public import check_tensor, public
 from refgrad.record import apply
-from refgrad.tensor import normal_dim
 
 EXTREMES: Final = {"amax": (np.maximum, -1), "amin": (np.minimum, 1)}
 """What combines two elements, and of what sign the infinity is that it leaves alone."""
@@ -118,20 +117,6 @@ def _(input: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: 
         raise NotImplementedError("scatter_reduce: reduce='prod' is not implemented")
     if reduce not in ("sum", "mean", "amax", "amin"):
         raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
-    dim = normal_dim(dim, input._array.ndim)
-    if index._array.dtype.kind not in "iu":
-        raise RuntimeError("scatter(): Expected dtype int32/int64 for index")
-    if input.dtype is not src.dtype:
-        raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
-    shape, wanted, given = input._array.shape, index._array.shape, src._array.shape
-    check_ranks(wanted, shape, "self")
-    check_ranks(wanted, given, "src")
-    apart = any(n > size for i, (n, size) in enumerate(zip(wanted, shape, strict=False)) if i != dim)
-    if apart or any(n > size for n, size in zip(wanted, given, strict=False)):
-        raise RuntimeError(
-            f"Expected index {list(wanted)} to be no larger than self {list(shape)} apart from dimension {dim} "
-            f"and to be no larger size than src {list(given)}"
-        )
-    check_places(index._array, shape, dim)
+    dim = scattered_dim(input, dim, index, src)
     settings = {"dim": dim, "reduce": reduce, "include_self": include_self}
     return apply(scatter_reduce, (input, index, src), settings)

@@ -3,11 +3,12 @@
 # mypy: disable-error-code="has-type"
 # A formula may name the very op it belongs to, whose type mypy then cannot have inferred yet.
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from refgrad.dtypes import F64, Array, dtype, to_numpy
+from refgrad.layout import kept_order
 from refgrad.op import MOVES, op
 
 Shape = tuple[int, ...]
@@ -36,11 +37,6 @@ def alias(x: Array) -> Any:
 @op(x=lambda g: g, dtypes=MOVES)
 def clone(x: Array, *, contiguous: bool = False) -> Any:
     return np.array(x, order="C" if contiguous else kept_order(x))
-
-
-def kept_order(x: Array) -> Literal["C", "K"]:
-    """NumPy's word for the layout of a copy: as the elements lie, unless some do so at one place."""
-    return "C" if 0 in x.strides and x.size > 1 else "K"
 
 
 @op(x=lambda g: g, dtypes=MOVES)

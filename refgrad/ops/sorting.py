@@ -40,13 +40,18 @@ def picked(x: Array, places: Array, dim: int, keepdim: bool) -> tuple[Array, Arr
     return (values, places) if keepdim else (np.squeeze(values, dim), np.squeeze(places, dim))
 
 
+def back_in_order(g: Any, indices: Any, x_shape: tuple[int, ...], dim: int) -> Any:
+    """The cotangents of the elements of each line, at their places."""
+    return put_along(g, indices, dim=dim, shape=x_shape)
+
+
 def back(g: Any, indices: Any, shape: tuple[int, ...], dim: int) -> Any:
     """The cotangent of one element of each line, at its place."""
     return put_along(restore(g, shape, (dim,)), restore(indices, shape, (dim,)), dim=dim, shape=shape)
 
 
 @op(
-    x=lambda g, indices, x_shape, dim: put_along(g, indices, dim=dim, shape=x_shape),
+    x=back_in_order,
     outputs=("values", "indices"),
     node="SortBackward0",
 )
@@ -55,7 +60,7 @@ def sort(x: Array, *, dim: int, descending: bool = False) -> Any:
 
 
 @op(
-    x=lambda g, indices, x_shape, dim: put_along(g, indices, dim=dim, shape=x_shape),
+    x=back_in_order,
     outputs=("values", "indices"),
     node="SortBackward1",
 )
@@ -64,7 +69,7 @@ def sort_stable(x: Array, *, dim: int, descending: bool = False) -> Any:
 
 
 @op(
-    x=lambda g, indices, x_shape, dim: put_along(g, indices, dim=dim, shape=x_shape),
+    x=back_in_order,
     outputs=("values", "indices"),
 )
 def topk(x: Array, *, k: int, dim: int, largest: bool = True) -> Any:

@@ -65,6 +65,23 @@ def check(scenario):
         assert ours == theirs, f"{position}: torch shows {theirs}, refgrad {ours}"
 
 
+def scenarios():
+    """A decorator that collects scenarios, and the test that runs each of them on both libraries."""
+    collected = []
+
+    def scenario(made):
+        """Run `made` on both libraries."""
+        collected.append(made)
+        return made
+
+    @pytest.mark.parametrize("each", collected, ids=lambda each: each.__name__)
+    def test_the_same_on_torch(each):
+        """What is returned, warned of and raised."""
+        check(each)
+
+    return scenario, test_the_same_on_torch
+
+
 def function(torch, forward, backward=lambda ctx, g: g, **more):
     """A custom Function of these methods, and of settings in `more`."""
     methods = {"forward": forward, "backward": backward, **more}

@@ -10,22 +10,10 @@ import refgrad
 from refgrad.op import replaced
 from refgrad.ops.exponential import exp
 
-from .beside import attempt, check, function, leaf
+from .beside import attempt, check, function, leaf, scenarios
 from .cases import EVERY, call, operand, tensors
 
-SCENARIOS = []
-
-
-def scenario(made):
-    """Run `made` on both libraries."""
-    SCENARIOS.append(made)
-    return made
-
-
-@pytest.mark.parametrize("each", SCENARIOS, ids=lambda each: each.__name__)
-def test_the_same_on_torch(each):
-    """What is returned, warned of and raised."""
-    check(each)
+scenario, test_the_same_on_torch = scenarios()
 
 
 def forward(torch):

@@ -1,23 +1,9 @@
 """Tangents that are written in place, and inference mode: run on torch and on refgrad."""
 
-import pytest
-
-from .beside import attempt, check, function, leaf
+from .beside import attempt, function, leaf, scenarios
 from .test_forward_ad import forward, pair
 
-SCENARIOS = []
-
-
-def scenario(made):
-    """Run `made` on both libraries."""
-    SCENARIOS.append(made)
-    return made
-
-
-@pytest.mark.parametrize("each", SCENARIOS, ids=lambda each: each.__name__)
-def test_the_same_on_torch(each):
-    """What is returned, warned of and raised."""
-    check(each)
+scenario, test_the_same_on_torch = scenarios()
 
 
 @scenario

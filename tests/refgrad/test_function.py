@@ -8,21 +8,9 @@ import pytest
 
 import refgrad
 
-from .beside import attempt, check, function, leaf, seen
+from .beside import attempt, function, leaf, scenarios, seen
 
-SCENARIOS = []
-
-
-def scenario(made):
-    """Run `made` on both libraries."""
-    SCENARIOS.append(made)
-    return made
-
-
-@pytest.mark.parametrize("each", SCENARIOS, ids=lambda each: each.__name__)
-def test_the_same_on_torch(each):
-    """What is returned, warned of and raised."""
-    check(each)
+scenario, test_the_same_on_torch = scenarios()
 
 
 def once(torch):

@@ -96,7 +96,6 @@ class Replayed(Tape):
         self._steps: dict[Wrapped, Step] = {}
         self._texts: dict[Wrapped, str] = {}
         self._count = 0
-        self._last = ""
 
     def find(self, path: str) -> Any:
         """As `Tape.find`, with `autograd.grad`."""
@@ -128,7 +127,6 @@ class Replayed(Tape):
             and what not in ("tensor", "ones", "zeros")
         ):
             self._steps[result] = Step(way, arguments, settings)
-            self._texts[result] = self._last
         return result
 
     def place(self, wrapped: Wrapped, index: Any, value: Any) -> None:
@@ -140,8 +138,10 @@ class Replayed(Tape):
         raise Lacks(self._made.reason)
 
     def _named(self, result: Any, text: str, letter: str, attribute: bool = False) -> Any:
-        self._last = text
-        return super()._named(result, text, letter, attribute)
+        made = super()._named(result, text, letter, attribute)
+        if isinstance(made, Wrapped):
+            self._texts.setdefault(made, text)
+        return made
 
     def grad(
         self,
@@ -167,12 +167,14 @@ class Replayed(Tape):
         if not all(isinstance(thing, Wrapped) for thing in (*ys, *xs)):
             raise Lacks(f"{self._made.name}: a gradient is of arrays")
         found = self._pull(ys, xs, gs, {})
-        name = self.lines.assign(self._function(ys, xs, gs), "y")
+        with self.lines.alone:
+            text = self._function(ys, xs, gs)
+            name = self.lines.assign(text, "y")
         wrapped = []
         for k, gradient in enumerate(found):
             made = Wrapped(self, gradient, Spelled(f"{name}[{k}]"))
             self._steps[made] = Step(None, (ys, xs, gs), at=k)
-            self._texts[made] = f"{self._last}[{k}]"
+            self._texts[made] = f"{text}[{k}]"
             wrapped.append(made)
         return tuple(wrapped)
 
@@ -263,8 +265,7 @@ class Replayed(Tape):
         self.lines.add(f"return ({', '.join(str(y.name) for y in ys)},)")
         self.lines.close()
         inputs = ", ".join(str(x.name) for x in xs)
-        self._last = f"gradients({name}, ({inputs},), ({', '.join(str(g.name) for g in gs)},))"
-        return self._last
+        return f"gradients({name}, ({inputs},), ({', '.join(str(g.name) for g in gs)},))"
 
     def _between(self, ys: Any, xs: set[Wrapped]) -> list[Wrapped]:
         """The steps that lie between inputs and outputs, in the order in which they were made."""
@@ -275,7 +276,8 @@ class Replayed(Tape):
             if thing not in seen and thing not in xs and thing in self._steps:
                 seen.add(thing)
                 left += _objects((self._steps[thing].arguments, *self._steps[thing].settings.values()))
-        return [thing for thing in self._steps if thing in seen]
+        made = list(self._steps)  # at once: other threads may be making steps
+        return [thing for thing in made if thing in seen]
 
 
 def _tuple(things: Any) -> tuple[Any, ...]:

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import inspect
+import threading
 from typing import Any
 
 
 class Lines:
-    """The lines of a script as they come."""
+    """The lines of a script as they come; threads that hold `alone` keep others' lines out of a block of their own."""
 
     def __init__(self) -> None:
         self.written: list[str] = []
+        self.alone = threading.RLock()
         self._indent = 0
         self._count = 0
         self._opened: list[int] = []
 
     def add(self, text: str) -> None:
         """A statement."""
-        self.written.append("    " * self._indent + text)
+        with self.alone:
+            self.written.append("    " * self._indent + text)
 
     def assign(self, text: str, letter: str) -> str:
         """An assignment to a new name, which is answered."""
-        self._count += 1
-        name = f"{letter}{self._count}"
-        self.add(f"{name} = {text}")
+        with self.alone:
+            self._count += 1
+            name = f"{letter}{self._count}"
+            self.add(f"{name} = {text}")
         return name
 
     def has(self, function: str) -> bool:
@@ -32,10 +36,11 @@ class Lines:
 
     def attempt(self, text: str) -> None:
         """A statement that raised."""
-        self.add("try:")
-        self.add(f"    {text}")
-        self.add("except Exception as error:")
-        self.add('    print(f"{type(error).__name__}: {error}")')
+        with self.alone:
+            self.add("try:")
+            self.add(f"    {text}")
+            self.add("except Exception as error:")
+            self.add('    print(f"{type(error).__name__}: {error}")')
 
     def remark(self, text: str) -> None:
         """What PyTorch does, beside the line that prints what this library does."""

@@ -10,6 +10,8 @@ import pytest
 pytest.importorskip("autograd")
 
 from oracles.clauses.claim import Unsupported
+from oracles.clauses.clause import clauses
+from oracles.clauses.holding import hold
 from oracles.subjects.autograd import subject
 
 
@@ -102,3 +104,20 @@ def test_the_script_does_the_same(tmp_path):
         [sys.executable, "noted.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout == "[array([12., 27.]), array([12., 18.])]\n[[4. 0.]\n [0. 6.]]\n"
+
+
+def test_threads_note_their_steps_at_once(tmp_path):
+    """Nothing of one thread stands in another's function: the clause holds, and its script runs."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for k in range(40):
+            tape = subject.tape
+            assert hold(clauses()["TH-1"], tape).outcome == "holds"
+            (tmp_path / f"noted{k}.py").write_text("\n".join(tape.recorded()))
+    finally:
+        sys.setswitchinterval(before)
+    runner = "import pathlib, runpy\nfor p in pathlib.Path('.').glob('noted*.py'): runpy.run_path(str(p))\n"
+    command = [sys.executable, "-W", "ignore", "-c", runner]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr

@@ -11,7 +11,7 @@ import contextlib
 import gc
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -69,6 +69,31 @@ def collector_at_rest() -> Iterator[None]:
 def enclose(case: Case) -> Enclosed | Unknown:
     """Enclose the true answer to a case and derive its budget."""
     return Truths(case).at(case)
+
+
+def in_any_order(case: Case, truth: Enclosed) -> Enclosed | Unknown:
+    """The same, telling nothing of an element of second order to which another order of multiplication may overflow.
+
+    It is asked where an answer is not finite: that alone is excused, and finite numbers keep their budgets.
+    """
+    try:
+        with working_bits(START_BITS), collector_at_rest():
+            model = Model(case, any_order=True).at(case.order).answer
+    except TooLarge:
+        return truth
+    balls = {name: (e.shape, e.truth) for name, e in truth.arrays.items()}
+    budget = {
+        name: [b if m.is_finite() else math.inf for b, m in zip(e.budget, model[name][1], strict=True)]
+        for name, e in truth.arrays.items()
+    }
+    if not infinities.tells(case, budget):
+        return Unknown(LEAVES)
+    spread = infinities.spreads(case, balls, budget)
+    arrays = {
+        name: Enclosure(name, e.shape, e.truth, budget[name], e.hull, spread)
+        for name, e in truth.arrays.items()
+    }
+    return replace(truth, arrays=arrays)
 
 
 class _Group:

@@ -13,6 +13,7 @@ from oracles.budget import infinities
 from oracles.budget.accuracy import CORRECT, precision
 from oracles.budget.blocks import BLOCKS
 from oracles.budget.infinities import Answerlike, Budgets
+from oracles.budget.orders import AnyOrder
 from oracles.budget.rounded import Rounded, Rounding
 from oracles.exact.evaluate import evaluate
 from oracles.exact.leaves import leaves, numbers
@@ -47,7 +48,11 @@ class Swept:
 
 
 class Model:
-    """A sound implementation on a case: one sweep for order 1 and, if the case asks for it, another for order 2."""
+    """A sound implementation on a case: one sweep for order 1 and, if the case asks for it, another for order 2.
+
+    An `endless` one has a range without end; where `any_order`, factors of the second sweep may be multiplied as
+    overflows soonest.
+    """
 
     def __init__(
         self,
@@ -56,12 +61,13 @@ class Model:
         variant: int = 0,
         only: tuple[int, int] | None = None,
         endless: bool = False,
+        any_order: bool = False,
     ) -> None:
         self.case = case
         self.mixed = infinities.mixed(case)
         held = precision(case.dtype)
         limits = replace(held, big=math.inf) if endless else held
-        self.algebra = Rounding(limits, BLOCKS, wide, variant, only)
+        self.algebra = (AnyOrder if any_order else Rounding)(limits, BLOCKS, wide, variant, only)
         values, self.leaves = leaves(case, self.algebra, ())
         known = evaluate(case.program, self.algebra, values)
         self.outputs: list[Objects] = [known[n] for n in case.program.outputs]

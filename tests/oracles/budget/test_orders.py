@@ -1,0 +1,106 @@
+"""Second order in any order of multiplication: an answer that is not finite is excused where some order overflows."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+import numpy as np
+import pytest
+from flint import arb
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oracles.budget.accuracy import precision
+from oracles.budget.orders import SECOND, AnyOrder
+from oracles.judge import Bench, Judgement
+from oracles.program import Case
+from oracles.truth import enclose
+
+from ..answering import Answering  # noqa: TID252
+from ..building import case, right_answer, rounded, step  # noqa: TID252
+
+SECOND_OF_B = "second-order gradient of b"
+FACTORS = st.lists(st.tuples(st.floats(2.0**-9, 2.0**9), st.booleans()), min_size=1, max_size=7)
+
+
+def quotient(*bs: float, dtype: str = "float16") -> Case:
+    """b/b by another b, with the cotangent 5 and the weight 1/128 for one of them: 5 / b / b / 128 is in the answer."""
+    n = len(bs)
+    return case(
+        {"a": np.array(bs), "b": np.array(bs)},
+        [step("div", 0, 1)],
+        [np.full(n, 5.0)],
+        order=2,
+        dtype=dtype,
+        seconds=[np.full(n, 2.0**-7), np.zeros(n)],
+    )
+
+
+def answered(given: Case, *values: float) -> Judgement:
+    """The right answer but for the second-order gradient of b."""
+    right = right_answer(given)
+    assert right.seconds
+    seconds = (right.seconds[0], rounded(values, (len(values),), given.dtype))
+    wrong = Answering(msgspec.structs.replace(right, seconds=seconds))
+    return Bench(wrong, None).judge(given, witnesses=False)  # type: ignore[arg-type]
+
+
+def exactly(judgement: Judgement) -> str:
+    """What the exact oracle says."""
+    return judgement.verdicts[0].outcome
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_an_overflow_on_the_way_is_excused(value: float) -> None:
+    """5/b**2 is 185,000, more than float16 has; a 128th of it is not. In float32 there is room for both."""
+    assert enclose(quotient(0.0052)).arrays[SECOND_OF_B].budget[0] < 20  # type: ignore[union-attr]
+    assert exactly(answered(quotient(0.0052), value)) == "agrees"
+    assert answered(quotient(0.0052, dtype="float32"), value).argument == SECOND_OF_B
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_an_overflow_in_no_order_is_a_fault(value: float) -> None:
+    """5/b**2 is 20."""
+    assert answered(quotient(0.5), value).argument == SECOND_OF_B
+
+
+def test_a_finite_number_keeps_its_budget() -> None:
+    """What does not overflow must be right, whatever else might have."""
+    assert exactly(answered(quotient(0.0052), -1443.0)) == "agrees"
+    assert answered(quotient(0.0052), -1500.0).fault == "wrong value"
+
+
+def test_each_element_is_excused_by_its_own_factors() -> None:
+    """But NaN, which masks make of infinities, by any."""
+    for second, said in (
+        (-0.15625, "agrees"),
+        (math.nan, "agrees"),
+        (-math.inf, "differs"),
+        (-0.2, "differs"),
+    ):
+        assert exactly(answered(quotient(0.0052, 0.5), -math.inf, second)) == said
+
+
+@given(FACTORS)
+def test_no_product_of_factors_is_beyond_the_reach(factors: list[tuple[float, bool]]) -> None:
+    """A term is lost just where the product of its factors that are larger than 1 is beyond the range."""
+    arena = AnyOrder(precision("float16"), {})
+    arena.forward, arena.phase = False, SECOND
+    made, reach = arena.constant(1.0), 1.0
+    for number, divided in factors:
+        factor = arena.constant(arb(number))
+        made = made / factor if divided else -(factor * made)
+        reach *= max(1.0, 1 / number if divided else number)
+    lost = not made.ball.is_finite()
+    if not 0.9 < reach / 65504 < 1.1:
+        assert lost == (reach > 65504)
+
+
+def test_a_sum_may_be_multiplied_out() -> None:
+    """(a - a) * b may be a*b - a*b."""
+    arena = AnyOrder(precision("float16"), {})
+    arena.forward, arena.phase = False, SECOND
+    a, b = arena.constant(300.0), arena.constant(300.0)
+    assert not ((a - a) * b).ball.is_finite()
+    assert ((a - a) * arena.constant(30.0)).ball.is_finite()

@@ -82,7 +82,7 @@ class Bench:
             return _errored(case, answer, enclosed, peer, self._forward_too(case, answer))
         laws, law_fault, argument, shapes_right = judge_by_laws(case, answer)
         compared = _compare_all(case, answer, enclosed) if shapes_right else {}
-        if case.order > 1 and any(c.fault in ("nan", "infinite") for c in compared.values()):
+        if any(c.fault in ("nan", "infinite") for c in compared.values()):
             assert isinstance(enclosed, Enclosed)
             enclosed = in_any_order(case, enclosed)
             compared = _compare_all(case, answer, enclosed)

@@ -72,7 +72,7 @@ def enclose(case: Case) -> Enclosed | Unknown:
 
 
 def in_any_order(case: Case, truth: Enclosed) -> Enclosed | Unknown:
-    """The same, telling nothing of an element of second order to which another order of multiplication may overflow.
+    """The same, telling nothing of an element on the way to which another order of multiplication may overflow.
 
     It is asked where an answer is not finite: that alone is excused, and finite numbers keep their budgets.
     """

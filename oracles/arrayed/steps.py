@@ -199,6 +199,18 @@ def rounded_norm(
     return [_dropped(arena, made, axes, keepdim)]
 
 
+def rounded_mean(arena: Fields, x: Field, *, dim: Dim = None, keepdim: bool = False) -> list[Field]:
+    """As `means.mean`: sum(x)/n; back: g/n to each by itself."""
+    axes = _filled(x, dims(dim, x.ndim)) if x.ndim else ()
+    count = arena.lift(int(np.prod([x.shape[i] for i in axes], dtype=int)))
+
+    def pull(g: Field, y: Field, x: Field) -> tuple[Field]:
+        return (arena.spread(g, x.balls.shape) / count,)
+
+    made = arena.attach(arena.silently(lambda: arena.total(x, axes) / count), (x,), pull)
+    return [_dropped(arena, made, axes, keepdim)]
+
+
 def silu(arena: Fields, x: Field) -> list[Field]:
     """As `blocks.silu`: x * sigmoid(x); back: g * (s * (1 + x*(1 - s)))."""
 
@@ -214,6 +226,7 @@ BLOCKS: dict[str, Callable[..., list[Any]]] = {
     "linalg.vector_norm": rounded_norm,
     "log_softmax": log_softmax,
     "logsumexp": logsumexp,
+    "mean": rounded_mean,
     "nn.functional.silu": silu,
     "softmax": softmax,
 }

@@ -18,6 +18,7 @@ from flint import arb
 from oracles.budget import polynomial_erf
 from oracles.budget.determinants import det
 from oracles.budget.losses import mse_loss, with_logits
+from oracles.budget.means import mean
 from oracles.budget.norms import norm
 from oracles.budget.rounded import NOT_FINITE, Rounded, Rounding
 from oracles.budget.sums import later
@@ -307,6 +308,7 @@ BLOCKS: dict[str, Callable[..., list[Any]]] = {
     "linalg.vector_norm": norm,
     "log_softmax": log_softmax,
     "logsumexp": logsumexp,
+    "mean": mean,
     "nn.functional.binary_cross_entropy_with_logits": with_logits,
     "nn.functional.gelu": gelu,
     "nn.functional.mse_loss": mse_loss,

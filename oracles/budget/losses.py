@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from oracles.budget.means import mean_of
 from oracles.budget.rounded import Rounded, Rounding
 from oracles.exact.objects import Objects, objects
 
@@ -81,5 +82,4 @@ def _loss(
     each = [one(*parents) for parents in zip(*(o.flat for o in operands), strict=True)]
     if reduction == "none":
         return [objects(each, operands[0].shape)]
-    total = arena.add(each)
-    return [objects([total / len(each) if reduction == "mean" else total], ())]
+    return [objects([mean_of(arena, each) if reduction == "mean" else arena.add(each)], ())]

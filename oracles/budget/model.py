@@ -50,8 +50,7 @@ class Swept:
 class Model:
     """A sound implementation on a case: one sweep for order 1 and, if the case asks for it, another for order 2.
 
-    An `endless` one has a range without end; where `any_order`, factors of the second sweep may be multiplied as
-    overflows soonest.
+    An `endless` one has a range without end; where `any_order`, factors are multiplied as overflows soonest.
     """
 
     def __init__(

@@ -70,7 +70,7 @@ class Rounded(Arithmetic):
     `needs` says whether anything it came from is differentiated. During a sweep `arrived` holds the parts of its
     cotangent. `home` is the column that it was made in, if it was made in one. `summed` are the number of terms and the
     sum of their magnitudes, where a cotangent is a sum that a library may take together with whatever else arrives.
-    `reach` is how far the product of some of its factors may go, where that is asked for.
+    `reach` is, where that is asked for, how far the product of some of its factors may go, and which step made it so.
     """
 
     __slots__ = ("arena", "arrived", "ball", "home", "needs", "reach", "summed")
@@ -82,7 +82,7 @@ class Rounded(Arithmetic):
         self.home = home
         self.arrived: list[Rounded] | None = None
         self.summed: tuple[int, arb] | None = None
-        self.reach: float | None = None
+        self.reach: tuple[int, float] | None = None
 
     def heaviside(self) -> Rounded:
         """The unit step: 0, 1, or both where rounding may reach the step. It has no slope of its own."""

@@ -46,8 +46,7 @@ def sweep(
         _arrive(y, g)
     arena.phase += 1
     for block in reversed(arena.blocks.copy()):
-        if arena.only is not None:
-            arena.enter(block.step)
+        arena.enter(block.step)
         if type(block.outputs) is Column:
             _pull_column(arena, block, block.outputs)
         elif block.joint:

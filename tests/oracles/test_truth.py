@@ -281,7 +281,16 @@ BLOCKS: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("softmax", "logsumexp", "cumprod", "log_softmax"), ALONG),
     **{
         op: {}
-        for op in ("std", "var", "prod", "linalg.vector_norm", "linalg.inv", "linalg.det", "linalg.solve")
+        for op in (
+            "mean",
+            "std",
+            "var",
+            "prod",
+            "linalg.vector_norm",
+            "linalg.inv",
+            "linalg.det",
+            "linalg.solve",
+        )
     },
 }
 SCALAR_BLOCKS: dict[str, dict[str, Any]] = {

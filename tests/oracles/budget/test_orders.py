@@ -1,4 +1,4 @@
-"""Second order in any order of multiplication: an answer that is not finite is excused where some order overflows."""
+"""Factors in any order: an answer that is not finite is excused where some order overflows."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oracles.budget.accuracy import precision
-from oracles.budget.orders import SECOND, AnyOrder
+from oracles.budget.orders import AnyOrder
 from oracles.judge import Bench, Judgement
 from oracles.program import Case
-from oracles.truth import enclose
+from oracles.truth import Enclosed, enclose
 
 from ..answering import Answering  # noqa: TID252
-from ..building import case, right_answer, rounded, step  # noqa: TID252
+from ..building import case, right_answer, rounded, step, with_gradient  # noqa: TID252
 
 SECOND_OF_B = "second-order gradient of b"
 FACTORS = st.lists(st.tuples(st.floats(2.0**-9, 2.0**9), st.booleans()), min_size=1, max_size=7)
@@ -82,11 +82,38 @@ def test_each_element_is_excused_by_its_own_factors() -> None:
         assert exactly(answered(quotient(0.0052, 0.5), -math.inf, second)) == said
 
 
+def chained(*factors: float) -> Case:
+    """A number times these, one after the other, with the cotangent 300 in float16."""
+    steps = [step("mul", k, f) for k, f in enumerate(factors)]
+    return case({"a": np.ones(1)}, steps, [np.full(1, 300.0)], dtype="float16")
+
+
+def test_what_a_step_hands_on_is_one_number() -> None:
+    """300 * (0.003 * 300) overflows in no order within a step, though 300 * 300 would."""
+    given = chained(300.0, 0.003)
+    assert isinstance(enclose(given), Enclosed)
+    wrong = with_gradient(right_answer(given), rounded([math.inf], (1,), "float16"))
+    assert Bench(Answering(wrong), None).judge(given, witnesses=False).fault == "infinite"  # type: ignore[arg-type]
+
+
+def test_first_order_too() -> None:
+    """The slope of ldexp by b is y*ln 2: 20,000 times a cotangent of 4 overflows, and times ln 2 first does not."""
+    given = case(
+        {"a": np.full(1, 2.0), "b": np.full(1, 13.2877)},
+        [step("ldexp", 0, 1)],
+        [np.full(1, 4.0)],
+        dtype="float16",
+    )
+    for value, said in ((math.inf, "agrees"), (-math.inf, "agrees"), (1.0, "differs")):
+        wrong = with_gradient(right_answer(given), rounded([value], (1,), "float16"), 1)
+        assert exactly(Bench(Answering(wrong), None).judge(given, witnesses=False)) == said  # type: ignore[arg-type]
+
+
 @given(FACTORS)
 def test_no_product_of_factors_is_beyond_the_reach(factors: list[tuple[float, bool]]) -> None:
     """A term is lost just where the product of its factors that are larger than 1 is beyond the range."""
     arena = AnyOrder(precision("float16"), {})
-    arena.forward, arena.phase = False, SECOND
+    arena.forward, arena.phase = False, 1
     made, reach = arena.constant(1.0), 1.0
     for number, divided in factors:
         factor = arena.constant(arb(number))
@@ -100,7 +127,7 @@ def test_no_product_of_factors_is_beyond_the_reach(factors: list[tuple[float, bo
 def test_a_sum_may_be_multiplied_out() -> None:
     """(a - a) * b may be a*b - a*b."""
     arena = AnyOrder(precision("float16"), {})
-    arena.forward, arena.phase = False, SECOND
+    arena.forward, arena.phase = False, 1
     a, b = arena.constant(300.0), arena.constant(300.0)
     assert not ((a - a) * b).ball.is_finite()
     assert ((a - a) * arena.constant(30.0)).ball.is_finite()

@@ -1,0 +1,34 @@
+"""Means as libraries pull them back: each element has a share of the cotangent that was rounded for it alone.
+
+PyTorch expands the cotangent and divides it then. What arrives for the shares in a second sweep is divided element by
+element and summed, where the sum divided once would be nearer to the truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from oracles.budget.rounded import Rounded, Rounding
+from oracles.exact.lines import mean as by_meaning
+from oracles.exact.objects import Dim, Objects, reduced
+
+Cotangents = Sequence[Rounded | None]
+
+
+def mean(arena: Rounding, x: Objects, *, dim: Dim = None, keepdim: bool = False) -> list[Objects]:
+    """sum(x)/n; back: g/n to each."""
+    if not x.size:
+        return by_meaning(arena, x, dim=dim, keepdim=keepdim)
+    return [reduced(x, dim, keepdim, lambda run: mean_of(arena, list(run)))]
+
+
+def mean_of(arena: Rounding, run: Sequence[Rounded]) -> Rounded:
+    """The mean of a line that is not empty."""
+    with arena.silent():
+        value = arena.add(run) / len(run)
+    return arena.attach([value], tuple(run), _shared)[0]
+
+
+def _shared(gs: Cotangents, ys: Sequence[Rounded], xs: Sequence[Rounded]) -> list[Rounded | None]:
+    (g,) = gs
+    return [None] * len(xs) if g is None else list(g.arena.along(lambda g: g / len(xs), [g] * len(xs)))

@@ -10,7 +10,7 @@ budget. The figures, for one dtype and order:
   are mixed, a case counts under the coarsest, for which its budget is derived
 - accused: judgements (a case and a subject) that find a fault. Each kind is listed below the tables: the op to blame,
   its argument, the class, whether it stands on the subject's list of known failures, and the smallest case of it. A
-  kind that is not listed is a false alarm or a fault that nobody has traced yet: the gate is that there is none
+  kind that is not listed is a false alarm, or a fault whose cause nobody has found yet: the gate is that there is none
 - cannot tell: the share of cases where the exact oracle has no answer, with the reasons counted. Gate: at most 5 %
 - empty: the share where the answer has no elements, so that there is nothing to be informed about
 - uninformative: the share of the cases with elements where every budget is wider than a quarter of the largest element
@@ -54,7 +54,7 @@ from oracles.judge import Bench, Judgement
 from oracles.known import packaged, read_known
 from oracles.plan import DTYPES, plan_check
 from oracles.program import Case
-from oracles.search import ACCUSATIONS, POINTS, Unit, _run, size
+from oracles.search import POINTS, Unit, _run, size
 from oracles.subjects import available, load
 from oracles.trim import single_elements
 from oracles.truth import Truths, Unknown
@@ -166,7 +166,6 @@ class Run:
         self.figures: dict[tuple[str, int], Figures] = defaultdict(Figures)
         self.ops: dict[tuple[str, str], Figures] = defaultdict(Figures)
         self.found: dict[tuple[str, Kind], Found] = {}
-        self.untraced: Counter[str] = Counter()
         self.lacking: Counter[str] = Counter()
 
     def done(self, dtype: str) -> int:
@@ -177,8 +176,6 @@ class Run:
         return sum(max(0, most - self.done(dtype)) for dtype, most in self.wanted.items())
 
     def unit(self, unit: Unit) -> None:
-        traced: Counter[str] = Counter()
-
         def look(sample) -> None:
             dtypes = [d for d in unit.dtypes if self.done(d) < self.wanted[d]]
             drawn = list(pairs(sample, dtypes, POINTS))
@@ -186,11 +183,11 @@ class Run:
                 for case in pair:
                     if case.id not in self.seen and self.done(case.dtype) < self.wanted.get(case.dtype, 0):
                         self.seen.add(case.id)
-                        self.case(case, truths, traced)
+                        self.case(case, truths)
 
         _run(unit.strategy(), look, unit.seed, unit.examples, (Phase.generate,))
 
-    def case(self, case: Case, truths: Truths, traced: Counter[str]) -> None:
+    def case(self, case: Case, truths: Truths) -> None:
         once: list = []
 
         def truth(asked: Case):
@@ -209,11 +206,7 @@ class Run:
             self.ops[case.program.steps[0].op, case.dtype].add([*answered.values()])
         for name, judgement in answered.items():
             if judgement.fault:
-                traced[name] += 1
-                if traced[name] > ACCUSATIONS:
-                    self.untraced[name] += 1
-                else:
-                    self.note(name, accuse(self.benches[name], judgement))
+                self.note(name, accuse(self.benches[name], judgement))
 
     def note(self, name: str, accusation: Accusation) -> None:
         known = self.found.get((name, accusation.kind))
@@ -307,7 +300,7 @@ def report(run: Run, console: Console, by_op: bool) -> bool:
     for reason, counts in sorted(reasons.items(), key=lambda i: -i[1].total()):
         console.print(f"cannot tell, {dict(counts)}: {reason}", markup=False, highlight=False)
     for name, count in run.lacking.items():
-        console.print(f"{name} lacks the op or the dtype of {count} cases; {run.untraced[name]} not traced")
+        console.print(f"{name} lacks the op or the dtype of {count} cases")
     if by_op:
         console.print(ops_table(run))
     return accusations(run, console) and good

@@ -20,8 +20,8 @@ class Enclosure:
     A truth is infinite where the slope is, and where the number is beyond the dtype's range, whichever way it is
     computed. A budget is infinite where nothing can be told of an element: a sound implementation may overflow on the
     way to it. A ball of the hull that is not finite excuses any answer, for the same reason. `spread` says that
-    something is infinite on the way to some element of the case: times a mask's 0 that is NaN at any other element, and
-    less another infinity it may have either sign.
+    something is infinite on the way to some element of the case, or behind a mask: times 0 that is NaN at any other
+    element, and less another infinity it may have either sign.
 
     `told` is the same as arrays, where it was found as arrays; all of it is finite then, and there is no hull.
     """

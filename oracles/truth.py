@@ -30,6 +30,7 @@ from oracles.exact.evaluate import NoMeaning, evaluate
 from oracles.exact.leaves import leaves, numbers
 from oracles.exact.objects import Objects
 from oracles.exact.scalars import Truth
+from oracles.exact.tape import pole_unseen
 from oracles.program import Case
 
 __all__ = ["Enclosed", "Enclosure", "Model", "Truths", "Unknown", "enclose", "working_bits"]
@@ -90,7 +91,7 @@ def in_any_order(case: Case, truth: Enclosed) -> Enclosed | Unknown:
         return Unknown(LEAVES)
     spread = infinities.spreads(case, balls, budget)
     arrays = {
-        name: Enclosure(name, e.shape, e.truth, budget[name], e.hull, spread)
+        name: Enclosure(name, e.shape, e.truth, budget[name], e.hull, spread or e.spread)
         for name, e in truth.arrays.items()
     }
     return replace(truth, arrays=arrays)
@@ -187,7 +188,7 @@ class Truths:
                         hull = self._wide.at(case.order).answer if model.touched else None
                     except TooLarge as error:
                         return Unknown(f"on a branch that rounding may take, {error}")
-                    return _enclosed(case, truth, budget, hull, bits, balls.kinks)
+                    return _enclosed(case, truth, budget, hull, bits, balls)
             bits *= 2
         return Unknown(f"not decided with {MOST_BITS} bits")
 
@@ -247,26 +248,27 @@ def _enclosed(
     budget: Budgets,
     hull: Answerlike | None,
     bits: int,
-    kinks: int,
+    exact: _Balls,
 ) -> Enclosed:
-    spread = infinities.spreads(case, truth, budget)
+    spread = exact.unseen or infinities.spreads(case, truth, budget)
     arrays = {
         name: Enclosure(name, shape, balls, budget[name], hull[name][1] if hull is not None else None, spread)
         for name, (shape, balls) in truth.items()
     }
-    return Enclosed(arrays, bits, kinks > 0, hull is not None)
+    return Enclosed(arrays, bits, exact.kinks > 0, hull is not None)
 
 
 @dataclass(frozen=True)
 class _Balls:
     """The true answers to a case, by order, in balls of one precision, and how many kinks the program stands on.
 
-    lost: whether some result on the way has no value.
+    lost: whether some result on the way has no value. unseen: whether a slope has none, where no adjoint comes.
     """
 
     answers: dict[int, Answerlike]
     kinks: int
     lost: bool
+    unseen: bool
 
 
 def _truth(case: Case) -> _Balls:
@@ -293,7 +295,7 @@ def _truth(case: Case) -> _Balls:
             answer[name] = (out.shape, [n.tangent for n in out.flat])
         answers[2] = answer
     between = [known[n] for n in range(len(values), len(known)) if n not in case.program.outputs]
-    return _Balls(answers, algebra.at_kink, _lost(between))
+    return _Balls(answers, algebra.at_kink, _lost(between), pole_unseen(algebra.blocks))
 
 
 def _lost(results: Sequence[Objects]) -> bool:

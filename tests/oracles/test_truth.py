@@ -18,7 +18,7 @@ from oracles.exact import lowering, tape
 from oracles.exact.scalars import Truth
 from oracles.generation.faces import faces_of_op
 from oracles.generation.programs import Sample, alone, cases, composed
-from oracles.program import Case, Step
+from oracles.program import Case, Ref, Slice, Step
 from oracles.truth import Enclosed, Unknown, enclose, working_bits
 
 from .building import case, drawn, step
@@ -413,3 +413,40 @@ def test_what_a_mask_hides_outside_a_domain_is_not_told() -> None:
     assert "outside the domain" in found.reason
     within = enclose(case(given | {"a": [0.5]}, steps, [[1.0]]))
     assert isinstance(within, Enclosed)
+
+
+MASKED = {"a": np.array([1.0, 0.5]), "m": np.array([True, False]), "v": np.array(0.5)}
+HIDING: dict[str, Step] = {
+    "masked_fill": step("masked_fill", 3, 1, 2),
+    "getitem": Step("getitem", (Ref(3),), {}, (Slice(1, None, None),)),
+}
+
+
+@pytest.mark.parametrize("op", HIDING)
+def test_a_slope_without_a_value_behind_a_mask_may_come_as_nan(op: str) -> None:
+    """acos goes straight up at 1; where nothing depends on that, a library multiplies it by 0, which is NaN."""
+    made = case(MASKED, [step("acos", 0), HIDING[op]], [[1.0, 1.0] if op == "masked_fill" else [1.0]])
+    truth = enclose(made)
+    assert isinstance(truth, Enclosed)
+    right = float(truth.arrays["gradient of a"].truth[1])
+    for first, second, fault in (
+        (0.0, right, ""),
+        (np.nan, right, ""),
+        (np.inf, right, "infinite"),
+        (1.0, right, "wrong value"),
+        (np.nan, 2 * right, "wrong value"),
+    ):
+        gradient = np.array([first, second])
+        compared = compare(truth.arrays["gradient of a"], gradient, "float64")
+        assert compared.fault == fault
+
+
+def test_a_bend_without_a_value_behind_a_mask_counts_at_second_order() -> None:
+    """The slope of a**1.5 at 0 is 0, and its own goes straight up: NaN is a fault to first order, not to second."""
+    given = MASKED | {"a": np.array([0.0, 1.0])}
+    steps = [step("pow", 0, 1.5), HIDING["masked_fill"]]
+    for order, fault in ((1, "nan"), (2, "")):
+        made = case(given, steps, [[1.0, 0.0]], order=order, seconds=[[1.0, 1.0], 1.0][: 2 * (order - 1)])
+        truth = enclose(made)
+        assert isinstance(truth, Enclosed)
+        assert compare(truth.arrays["gradient of a"], np.array([np.nan, 0.0]), "float64").fault == fault

@@ -30,7 +30,7 @@ from oracles.exact.evaluate import NoMeaning, evaluate
 from oracles.exact.leaves import leaves, numbers
 from oracles.exact.objects import Objects
 from oracles.exact.scalars import Truth
-from oracles.exact.tape import pole_unseen
+from oracles.exact.tape import steep_unseen
 from oracles.program import Case
 
 __all__ = ["Enclosed", "Enclosure", "Model", "Truths", "Unknown", "enclose", "working_bits"]
@@ -89,9 +89,10 @@ def in_any_order(case: Case, truth: Enclosed) -> Enclosed | Unknown:
     }
     if not infinities.tells(case, budget):
         return Unknown(LEAVES)
-    spread = infinities.spreads(case, balls, budget)
+    hidden = any(e.spread for e in truth.arrays.values())
+    spread = infinities.spreads(case, balls, budget, hidden)
     arrays = {
-        name: Enclosure(name, e.shape, e.truth, budget[name], e.hull, spread or e.spread)
+        name: Enclosure(name, e.shape, e.truth, budget[name], e.hull, spread)
         for name, e in truth.arrays.items()
     }
     return replace(truth, arrays=arrays)
@@ -188,7 +189,8 @@ class Truths:
                         hull = self._wide.at(case.order).answer if model.touched else None
                     except TooLarge as error:
                         return Unknown(f"on a branch that rounding may take, {error}")
-                    return _enclosed(case, truth, budget, hull, bits, balls)
+                    hidden = model.lost or balls.unseen
+                    return _enclosed(case, truth, budget, hull, bits, balls.kinks, hidden)
             bits *= 2
         return Unknown(f"not decided with {MOST_BITS} bits")
 
@@ -248,21 +250,23 @@ def _enclosed(
     budget: Budgets,
     hull: Answerlike | None,
     bits: int,
-    exact: _Balls,
+    kinks: int,
+    hidden: bool,
 ) -> Enclosed:
-    spread = exact.unseen or infinities.spreads(case, truth, budget)
+    spread = infinities.spreads(case, truth, budget, hidden)
     arrays = {
         name: Enclosure(name, shape, balls, budget[name], hull[name][1] if hull is not None else None, spread)
         for name, (shape, balls) in truth.items()
     }
-    return Enclosed(arrays, bits, exact.kinks > 0, hull is not None)
+    return Enclosed(arrays, bits, kinks > 0, hull is not None)
 
 
 @dataclass(frozen=True)
 class _Balls:
     """The true answers to a case, by order, in balls of one precision, and how many kinks the program stands on.
 
-    lost: whether some result on the way has no value. unseen: whether a slope has none, where no adjoint comes.
+    lost: whether some result on the way has no value. unseen: whether a slope has none within the dtype's range, where
+    no adjoint comes.
     """
 
     answers: dict[int, Answerlike]
@@ -295,7 +299,8 @@ def _truth(case: Case) -> _Balls:
             answer[name] = (out.shape, [n.tangent for n in out.flat])
         answers[2] = answer
     between = [known[n] for n in range(len(values), len(known)) if n not in case.program.outputs]
-    return _Balls(answers, algebra.at_kink, _lost(between), pole_unseen(algebra.blocks))
+    unseen = steep_unseen(algebra.blocks, precision(case.dtype).big)
+    return _Balls(answers, algebra.at_kink, _lost(between), unseen)
 
 
 def _lost(results: Sequence[Objects]) -> bool:

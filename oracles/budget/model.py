@@ -23,10 +23,14 @@ from oracles.program import Case
 
 @dataclass(frozen=True)
 class Swept:
-    """A sound implementation's answer of one order, as balls, with the decisions that rounding may take either way."""
+    """A sound implementation's answer of one order, as balls, with the decisions that rounding may take either way.
+
+    lost: whether the result of some step may be infinite, wherever it leads.
+    """
 
     answer: Answerlike
     touched: int
+    lost: bool
 
     def budgets(self, truth: Answerlike, free: bool, lost: float) -> Budgets | None:
         """How far from the truth each ball reaches, or `lost` where there is no number.
@@ -70,6 +74,8 @@ class Model:
         values, self.leaves = leaves(case, self.algebra, ())
         known = evaluate(case.program, self.algebra, values)
         self.outputs: list[Objects] = [known[n] for n in case.program.outputs]
+        results = (n for result in known[len(values) :] if result.dtype == object for n in result.flat)
+        self.lost = not all(n.ball.is_finite() for n in results)
         self._orders = {1: self._first()}
         if case.order == 2:
             self._orders[2] = self._second()
@@ -91,7 +97,7 @@ class Model:
         self.gradients = algebra.sweep(flat_outputs, self.cotangents, leaves)
         answer = self._part("outputs", outputs, flat_outputs)
         answer |= self._part("gradients", self.leaves, self.gradients)
-        return Swept(answer, algebra.touched)
+        return Swept(answer, algebra.touched, self.lost)
 
     def _second(self) -> Swept:
         case, algebra = self.case, self.algebra
@@ -102,7 +108,7 @@ class Model:
         again = algebra.sweep([g for g, _ in pairs], [w for _, w in pairs], [*leaves, *self.cotangents])
         answer = self._orders[1].answer | self._part("seconds", self.leaves, again[: len(leaves)])
         answer |= self._part("second_cotangents", self.outputs, again[len(leaves) :])
-        return Swept(answer, algebra.touched)
+        return Swept(answer, algebra.touched, self.lost)
 
     def _part(self, part: str, arrays: list[Objects], scalars: Sequence[Rounded | None]) -> Answerlike:
         answer: Answerlike = {}

@@ -178,25 +178,28 @@ def _arrive(column: Column, bars: Any, dots: Any) -> None:
             x.adjoint_tangent = x.adjoint_tangent + dot
 
 
-def pole_unseen(blocks: Iterable[Block]) -> bool:
-    """Whether a slope has no finite value where no adjoint came: a library comes there with 0, and 0 * inf is NaN."""
-    return any(_pole_unseen(block) for block in blocks)
+def steep_unseen(blocks: Iterable[Block], most: float) -> bool:
+    """Whether a slope is beyond `most`, or has no value, where no adjoint came.
+
+    A library comes there with 0, and 0 times infinity is NaN.
+    """
+    return any(_steep_unseen(block, most) for block in blocks)
 
 
-def _pole_unseen(block: Block) -> bool:
+def _steep_unseen(block: Block, most: float) -> bool:
     if isinstance(block, Weighted):
         unseen = block.result.adjoint is None
-        return unseen and not _finite(*(block.partials or ()), *(block.bends or ()))
+        return unseen and not _within(most, *(block.partials or ()), *(block.bends or ()))
     if not isinstance(block, Elementwise):
         return False
     rows = [n for n, y in enumerate(block.results) if y.adjoint is None]
     columns = zip(block.columns, block.partials, block.bends, strict=True)
     used = [slopes for column, *both in columns if not is_constant(column) for slopes in both if slopes]
-    return not all(_finite(slopes[n]) for n in rows for slopes in used)
+    return not all(_within(most, slopes[n]) for n in rows for slopes in used)
 
 
-def _finite(*slopes: Any) -> bool:
-    return all(arb(p).is_finite() for p in slopes)
+def _within(most: float, *slopes: Any) -> bool:
+    return all(abs(p) < most for p in slopes)
 
 
 def is_constant(column: Iterable[Node]) -> bool:

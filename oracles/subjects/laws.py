@@ -17,6 +17,7 @@ from oracles.subjects.protocol import Subject
 
 Gradients = tuple[Array | None, ...]
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
+Distances = np.ndarray[Any, np.dtype[np.float64]]
 
 
 class _Linear:
@@ -60,25 +61,27 @@ def _scaled(subject: Subject, case: Case, answer: Answer) -> bool | None:
 
     A power of two scales every product and sum exactly, unless something underflows or overflows on the
     way. So an element is only wrong if the sign alone makes it so, or if it is wrong too when both
-    cotangents are larger by further powers of two, which lifts what underflowed. Where each of them overflows,
-    as in a program that has both very small and very large intermediates, nothing is said of the element. None
-    if overflow leaves nothing to compare.
+    cotangents are larger by further powers of two, which lifts what underflowed. A narrow dtype may overflow
+    before all is lifted; but what underflow leaves out matters the less the larger the cotangent is, and what is
+    not linear stays so. Where all overflow, nothing is said of the element. None if overflow leaves nothing to
+    compare.
     """
     base = answer.gradients if case.order == 1 else _gradients(subject, case, 1.0)
-    agrees, finite = _compared(base, _gradients(subject, case, -2.0), -2.0)
-    wrong, seen = finite & ~agrees, bool(finite.any())
+    off, finite = _compared(base, _gradients(subject, case, -2.0), -2.0)
+    wrong, seen = finite & (off > 0), bool(finite.any())
     if wrong.any():
-        agrees, finite = _compared(base, _gradients(subject, case, -1.0), -1.0)
-        if (finite & ~agrees).any():
+        turned, finite = _compared(base, _gradients(subject, case, -1.0), -1.0)
+        if (finite & (turned > 0)).any():
             return False
-    lifted = np.zeros_like(wrong)
+    stays = np.zeros_like(wrong)
     for power in np.linspace(0, _exponents(case), 9)[1:-1].astype(int):
         if not wrong.any():
             break
         small, large = (_gradients(subject, case, f * 2.0 ** int(power)) for f in (1.0, -2.0))
-        agrees, finite = _compared(small, large, -2.0)
-        wrong, lifted = wrong & ~agrees, lifted | finite
-    return False if (wrong & lifted).any() else seen or None
+        further, finite = _compared(small, large, -2.0)
+        wrong = wrong & (~finite | (further > 0))
+        stays = np.where(finite, further >= off * 2.0 ** (-power / 2), stays)
+    return False if (wrong & stays).any() else seen or None
 
 
 def _exponents(case: Case) -> int:
@@ -96,26 +99,28 @@ def _gradients(subject: Subject, case: Case, factor: float) -> Gradients:
     cotangents = []
     for cotangent in case.cotangents:
         array = cotangent.seen()
-        cotangents.append(Array.of((array * np.asarray(factor, DTYPES[cotangent.dtype])).astype(array.dtype)))
+        with np.errstate(over="ignore"):
+            times = array * np.asarray(factor, DTYPES[cotangent.dtype])
+        cotangents.append(Array.of(times.astype(array.dtype)))
     scaled = msgspec.structs.replace(case, cotangents=tuple(cotangents), order=1, seconds=())
     return subject.vjp(scaled).gradients
 
 
-def _compared(left: Gradients, right: Gradients, factor: float) -> tuple[Flags, Flags]:
-    """Of all elements: whether the right is exactly `factor` times the left, and whether both are finite.
+def _compared(left: Gradients, right: Gradients, factor: float) -> tuple[Distances, Flags]:
+    """Of all elements: how far the right is from `factor` times the left, as a part of the larger, if both are finite.
 
-    Where one is None or of another shape than the other, a single element says that they disagree.
+    Where one is None or of another shape than the other, a single element is off without end.
     """
-    agrees, finite = [np.zeros(0, bool)], [np.zeros(0, bool)]
+    off, finite = [np.zeros(0)], [np.zeros(0, bool)]
     for one, other in zip(left, right, strict=True):
         if one is None and other is None:
             continue
         if one is None or other is None or one.shape != other.shape:
-            return np.array([False]), np.array([True])
+            return np.array([np.inf]), np.array([True])
         a, b = one.seen().astype(np.float64).ravel(), other.seen().astype(np.float64).ravel()
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             a *= factor
-        both = np.isfinite(a) & np.isfinite(b)
-        finite.append(both)
-        agrees.append(both & (a == b))
-    return np.concatenate(agrees), np.concatenate(finite)
+            largest = np.maximum(np.maximum(abs(a), abs(b)), np.finfo(np.float64).tiny)
+            off.append(abs(a - b) / largest)
+        finite.append(np.isfinite(a) & np.isfinite(b))
+    return np.concatenate(off), np.concatenate(finite)

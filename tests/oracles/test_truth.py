@@ -450,3 +450,20 @@ def test_a_bend_without_a_value_behind_a_mask_counts_at_second_order() -> None:
         truth = enclose(made)
         assert isinstance(truth, Enclosed)
         assert compare(truth.arrays["gradient of a"], np.array([np.nan, 0.0]), "float64").fault == fault
+
+
+@pytest.mark.parametrize(("op", "at"), [("exp", 12.0), ("reciprocal", 0.003)])
+def test_what_overflows_behind_a_mask_may_come_as_nan(op: str, at: float) -> None:
+    """exp of 12 and the slope of 1/x at 0.003 are more than float16 has, and less than float32 has."""
+    given = MASKED | {"a": np.array([at, 0.5])}
+    steps = [step(op, 0), HIDING["masked_fill"]]
+    for dtype, fault in (("float16", ""), ("float32", "nan")):
+        truth = enclose(case(given, steps, [[1.0, 1.0]], dtype=dtype))
+        assert isinstance(truth, Enclosed)
+        right = float(truth.arrays["gradient of a"].truth[1])
+        for values, said in (
+            ([np.nan, right], fault),
+            ([np.inf, right], "infinite"),
+            ([0.0, 2 * right], "wrong value"),
+        ):
+            assert compare(truth.arrays["gradient of a"], np.array(values), dtype).fault == said

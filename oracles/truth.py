@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 from flint import arb, ctx
 
-from oracles.answers import labels
+from oracles.answers import Answer, labels
 from oracles.arrayed.lane import Answers, told
 from oracles.budget import infinities
 from oracles.budget.accuracy import precision
@@ -72,10 +72,10 @@ def enclose(case: Case) -> Enclosed | Unknown:
     return Truths(case).at(case)
 
 
-def in_any_order(case: Case, truth: Enclosed) -> Enclosed | Unknown:
-    """The same, telling nothing of an element on the way to which another order of multiplication may overflow.
+def in_any_order(case: Case, truth: Enclosed, answer: Answer) -> Enclosed | Unknown:
+    """The same, telling nothing of an element that is not finite in the answer if another order may overflow there.
 
-    It is asked where an answer is not finite: that alone is excused, and finite numbers keep their budgets.
+    Other elements keep their budgets: see `oracles.budget.orders`.
     """
     try:
         with working_bits(START_BITS), collector_at_rest():
@@ -83,10 +83,12 @@ def in_any_order(case: Case, truth: Enclosed) -> Enclosed | Unknown:
     except TooLarge:
         return truth
     balls = {name: (e.shape, e.truth) for name, e in truth.arrays.items()}
-    budget = {
-        name: [b if m.is_finite() else math.inf for b, m in zip(e.budget, model[name][1], strict=True)]
-        for name, e in truth.arrays.items()
-    }
+    budget = {name: list(e.budget) for name, e in truth.arrays.items()}
+    for name, array in answer.labelled(case).items():
+        if array is not None and name in budget:
+            for n in np.flatnonzero(~np.isfinite(array.seen().ravel())):
+                if not model[name][1][n].is_finite():
+                    budget[name][n] = math.inf
     if not infinities.tells(case, budget):
         return Unknown(LEAVES)
     hidden = any(e.spread for e in truth.arrays.values())

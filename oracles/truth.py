@@ -28,7 +28,7 @@ from oracles.budget.rounded import TooLarge
 from oracles.enclosures import Enclosed, Enclosure, Unknown
 from oracles.exact.evaluate import NoMeaning, evaluate
 from oracles.exact.leaves import leaves, numbers
-from oracles.exact.objects import Objects
+from oracles.exact.objects import Objects, scalars
 from oracles.exact.scalars import Truth
 from oracles.exact.tape import steep_unseen
 from oracles.program import Case
@@ -191,7 +191,7 @@ class Truths:
                         hull = self._wide.at(case.order).answer if model.touched else None
                     except TooLarge as error:
                         return Unknown(f"on a branch that rounding may take, {error}")
-                    hidden = model.lost or balls.unseen
+                    hidden = self._models[0].overflows or balls.unseen
                     return _enclosed(case, truth, budget, hull, bits, balls.kinks, hidden)
             bits *= 2
         return Unknown(f"not decided with {MOST_BITS} bits")
@@ -307,8 +307,7 @@ def _truth(case: Case) -> _Balls:
 
 def _lost(results: Sequence[Objects]) -> bool:
     """Whether a result on the way has no value: an operand was outside of its domain."""
-    scalars = (n for result in results if result.dtype == object for n in result.flat)
-    return any(n.value.is_nan() for n in scalars)
+    return any(n.value.is_nan() for n in scalars(results))
 
 
 def _signed_zeros(case: Case) -> bool:

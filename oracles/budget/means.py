@@ -7,9 +7,9 @@ element and summed, where the sum divided once would be nearer to the truth.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from oracles.budget.rounded import Rounded, Rounding
-from oracles.exact.lines import mean as by_meaning
 from oracles.exact.objects import Dim, Objects, reduced
 
 Cotangents = Sequence[Rounded | None]
@@ -17,13 +17,11 @@ Cotangents = Sequence[Rounded | None]
 
 def mean(arena: Rounding, x: Objects, *, dim: Dim = None, keepdim: bool = False) -> list[Objects]:
     """sum(x)/n; back: g/n to each."""
-    if not x.size:
-        return by_meaning(arena, x, dim=dim, keepdim=keepdim)
-    return [reduced(x, dim, keepdim, lambda run: mean_of(arena, list(run)))]
+    return [reduced(x, dim, keepdim, partial(mean_of, arena))]
 
 
 def mean_of(arena: Rounding, run: Sequence[Rounded]) -> Rounded:
-    """The mean of a line that is not empty."""
+    """The mean of a line; of none, 0/0."""
     with arena.silent():
         value = arena.add(run) / len(run)
     return arena.attach([value], tuple(run), _shared)[0]

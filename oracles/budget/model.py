@@ -17,20 +17,16 @@ from oracles.budget.orders import AnyOrder
 from oracles.budget.rounded import Rounded, Rounding
 from oracles.exact.evaluate import evaluate
 from oracles.exact.leaves import leaves, numbers
-from oracles.exact.objects import Objects
+from oracles.exact.objects import Objects, scalars
 from oracles.program import Case
 
 
 @dataclass(frozen=True)
 class Swept:
-    """A sound implementation's answer of one order, as balls, with the decisions that rounding may take either way.
-
-    lost: whether the result of some step may be infinite, wherever it leads.
-    """
+    """A sound implementation's answer of one order, as balls, with the decisions that rounding may take either way."""
 
     answer: Answerlike
     touched: int
-    lost: bool
 
     def budgets(self, truth: Answerlike, free: bool, lost: float) -> Budgets | None:
         """How far from the truth each ball reaches, or `lost` where there is no number.
@@ -55,6 +51,7 @@ class Model:
     """A sound implementation on a case: one sweep for order 1 and, if the case asks for it, another for order 2.
 
     An `endless` one has a range without end; where `any_order`, factors are multiplied as overflows soonest.
+    `overflows` says whether the result of some step may be infinite, wherever it leads.
     """
 
     def __init__(
@@ -74,8 +71,7 @@ class Model:
         values, self.leaves = leaves(case, self.algebra, ())
         known = evaluate(case.program, self.algebra, values)
         self.outputs: list[Objects] = [known[n] for n in case.program.outputs]
-        results = (n for result in known[len(values) :] if result.dtype == object for n in result.flat)
-        self.lost = not all(n.ball.is_finite() for n in results)
+        self.overflows = not all(n.ball.is_finite() for n in scalars(known[len(values) :]))
         self._orders = {1: self._first()}
         if case.order == 2:
             self._orders[2] = self._second()
@@ -97,7 +93,7 @@ class Model:
         self.gradients = algebra.sweep(flat_outputs, self.cotangents, leaves)
         answer = self._part("outputs", outputs, flat_outputs)
         answer |= self._part("gradients", self.leaves, self.gradients)
-        return Swept(answer, algebra.touched, self.lost)
+        return Swept(answer, algebra.touched)
 
     def _second(self) -> Swept:
         case, algebra = self.case, self.algebra
@@ -108,7 +104,7 @@ class Model:
         again = algebra.sweep([g for g, _ in pairs], [w for _, w in pairs], [*leaves, *self.cotangents])
         answer = self._orders[1].answer | self._part("seconds", self.leaves, again[: len(leaves)])
         answer |= self._part("second_cotangents", self.outputs, again[len(leaves) :])
-        return Swept(answer, algebra.touched, self.lost)
+        return Swept(answer, algebra.touched)
 
     def _part(self, part: str, arrays: list[Objects], scalars: Sequence[Rounded | None]) -> Answerlike:
         answer: Answerlike = {}

@@ -24,6 +24,11 @@ def objects(values: Iterable[Any], shape: tuple[int, ...]) -> Objects:
     return np.fromiter(values, dtype=object, count=math.prod(shape)).reshape(shape)
 
 
+def scalars(arrays: Iterable[Objects]) -> Iterator[Any]:
+    """Every scalar of these arrays; indices and masks, which hold numbers of NumPy's, have none."""
+    return (n for array in arrays if array.dtype == object for n in array.flat)
+
+
 def dims(dim: Dim, ndim: int) -> tuple[int, ...]:
     """PyTorch's `dim` as sorted non-negative axes: None and () mean all of them; a 0-d tensor has axis 0 in name."""
     if dim is None or dim == ():

@@ -193,6 +193,8 @@ def _steep_unseen(block: Block, most: float) -> bool:
     if not isinstance(block, Elementwise):
         return False
     rows = [n for n, y in enumerate(block.results) if y.adjoint is None]
+    if not rows:
+        return False
     columns = zip(block.columns, block.partials, block.bends, strict=True)
     used = [slopes for column, *both in columns if not is_constant(column) for slopes in both if slopes]
     return not all(_within(most, slopes[n]) for n in rows for slopes in used)

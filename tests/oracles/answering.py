@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from oracles.answers import Answer, Failed
+from oracles.judge import Bench, Judgement
 from oracles.program import Case
 
 
@@ -33,3 +34,9 @@ class Answering:
     def gradients(self, case: Case, points: Sequence[Sequence[Any]]) -> Any:
         """The first-order gradients at each point."""
         return [self.backward(*p) for p in points] if self.backward else "no backward function"
+
+
+def judged(given: Case, answer: Answer | Failed) -> Judgement:
+    """What is said of a subject that gives this answer, by all that can accuse."""
+    subject: Any = Answering(answer)
+    return Bench(subject, None).judge(given, witnesses=False)

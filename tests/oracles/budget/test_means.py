@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 import numpy as np
 import pytest
 
-from oracles.judge import Bench
-
-from ..answering import Answering  # noqa: TID252
-from ..building import case, right_answer, rounded, step  # noqa: TID252
+from ..answering import judged  # noqa: TID252 - tests have no name to import
+from ..building import case, right_answer, rounded, step  # noqa: TID252 - tests have no name to import
 
 WEIGHTS = np.array([-2.0, -1.1, 2.5])
 """Their thirds, rounded, sum to another number than a third of their sum."""
@@ -26,7 +22,6 @@ def test_thirds_may_be_summed(lane: str, monkeypatch: pytest.MonkeyPatch) -> Non
     once, each = np.sum(WEIGHTS) / 3, np.sum(WEIGHTS / 3)
     assert once != each
     for value, said in ((once, "agrees"), (each, "agrees"), (once + 10 * (each - once), "differs")):
-        wrong: Any = Answering(
-            msgspec.structs.replace(right_answer(given), second_cotangents=(rounded([value], (), "float64"),))
-        )
-        assert Bench(wrong, None).judge(given, witnesses=False).verdicts[0].outcome == said
+        second = (rounded([value], (), "float64"),)
+        answer = msgspec.structs.replace(right_answer(given), second_cotangents=second)
+        assert judged(given, answer).verdicts[0].outcome == said

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from oracles.budget.accuracy import precision
 from oracles.budget.orders import AnyOrder
-from oracles.judge import Bench, Judgement
+from oracles.judge import Judgement
 from oracles.program import Case
 from oracles.truth import Enclosed, enclose
 
-from ..answering import Answering  # noqa: TID252
-from ..building import case, right_answer, rounded, step, with_gradient  # noqa: TID252
+from ..answering import judged  # noqa: TID252 - tests have no name to import
+from ..building import case, right_answer, rounded, step, with_gradient  # noqa: TID252 - tests have no name to import
 
 SECOND_OF_B = "second-order gradient of b"
 FACTORS = st.lists(st.tuples(st.floats(2.0**-9, 2.0**9), st.booleans()), min_size=1, max_size=7)
@@ -42,8 +42,7 @@ def answered(given: Case, *values: float) -> Judgement:
     right = right_answer(given)
     assert right.seconds
     seconds = (right.seconds[0], rounded(values, (len(values),), given.dtype))
-    wrong = Answering(msgspec.structs.replace(right, seconds=seconds))
-    return Bench(wrong, None).judge(given, witnesses=False)  # type: ignore[arg-type]
+    return judged(given, msgspec.structs.replace(right, seconds=seconds))
 
 
 def exactly(judgement: Judgement) -> str:
@@ -54,7 +53,9 @@ def exactly(judgement: Judgement) -> str:
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
 def test_an_overflow_on_the_way_is_excused(value: float) -> None:
     """5/b**2 is 185,000, more than float16 has; a 128th of it is not. In float32 there is room for both."""
-    assert enclose(quotient(0.0052)).arrays[SECOND_OF_B].budget[0] < 20  # type: ignore[union-attr]
+    truth = enclose(quotient(0.0052))
+    assert isinstance(truth, Enclosed)
+    assert truth.arrays[SECOND_OF_B].budget[0] < 20
     assert exactly(answered(quotient(0.0052), value)) == "agrees"
     assert answered(quotient(0.0052, dtype="float32"), value).argument == SECOND_OF_B
 
@@ -93,7 +94,7 @@ def test_what_a_step_hands_on_is_one_number() -> None:
     given = chained(300.0, 0.003)
     assert isinstance(enclose(given), Enclosed)
     wrong = with_gradient(right_answer(given), rounded([math.inf], (1,), "float16"))
-    assert Bench(Answering(wrong), None).judge(given, witnesses=False).fault == "infinite"  # type: ignore[arg-type]
+    assert judged(given, wrong).fault == "infinite"
 
 
 def test_first_order_too() -> None:
@@ -106,7 +107,7 @@ def test_first_order_too() -> None:
     )
     for value, said in ((math.inf, "agrees"), (-math.inf, "agrees"), (1.0, "differs")):
         wrong = with_gradient(right_answer(given), rounded([value], (1,), "float16"), 1)
-        assert exactly(Bench(Answering(wrong), None).judge(given, witnesses=False)) == said  # type: ignore[arg-type]
+        assert exactly(judged(given, wrong)) == said
 
 
 @given(FACTORS)

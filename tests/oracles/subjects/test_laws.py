@@ -13,7 +13,7 @@ from oracles.arrays import Array
 from oracles.program import Case
 from oracles.subjects import laws
 
-from ..building import case, step  # noqa: TID252
+from ..building import case, step  # noqa: TID252 - tests have no name to import
 
 HALF = np.float16
 
